@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The two encodings of a plane, both in the framing of the HDF5 filters, so that the bytes are a
+ * chunk as they are:
+ *
+ *   bslz4  filter 32008: u64 BE uncompressed bytes, u32 BE block size in bytes, then for each block
+ *          u32 BE compressed length + an LZ4 block of the bit-transposed elements; a last partial
+ *          block holds a multiple of 8 elements; the remaining (< 8) elements follow as they are.
+ *   lz4    filter 32004: u64 BE uncompressed bytes, u32 BE block size in bytes, then for each block
+ *          u32 BE length + an LZ4 block, stored raw where the length equals the block's own size.
+ *
+ * Everything here treats its input as hostile: no read or write outside the given bytes, and no
+ * allocation in proportion to what a header claims. Re-entrant; any thread. */
+#ifndef SLUICE_CORE_CODEC_H
+#define SLUICE_CORE_CODEC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/frame.h"
+#include "core/status.h"
+
+/* The block sizes that the encoders choose: 8 KiB of elements, as the stock bitshuffle filter does;
+ * 1 MiB for lz4. Decoders accept any block size that is a multiple of 8 elements (bslz4). */
+#define SLUICE_BSLZ4_BLOCK_BYTES 8192
+#define SLUICE_LZ4_BLOCK_BYTES   (1u << 20)
+
+/* Checks a payload's framing against the size it must have, without decompressing: header, block
+ * size, and the walk over all block lengths must agree and end at the payload's end. O(blocks).
+ * OK, TRUNCATED, MALFORMED or MISMATCH. NONE only compares the byte count. */
+enum sluice_status sluice_codec_check(enum sluice_encoding encoding, struct sluice_span payload,
+                                      size_t element_bytes, size_t decoded_bytes);
+
+/* Working memory that a decoder or encoder may keep between calls. Zeroed memory is acceptable;
+ * close frees it. One thread at a time. */
+struct sluice_codec_scratch {
+    uint8_t *data;
+    size_t bytes;
+};
+void sluice_codec_scratch_close(struct sluice_codec_scratch *scratch);
+
+/* Decodes into exactly `decoded_bytes` at `pixels`. OK, or MALFORMED, TRUNCATED, MISMATCH (what was
+ * decoded so far is then in `pixels`), NO_MEMORY. */
+enum sluice_status sluice_codec_decode(enum sluice_encoding encoding, struct sluice_span payload,
+                                       size_t element_bytes, void *pixels, size_t decoded_bytes,
+                                       struct sluice_codec_scratch *scratch);
+
+/* Upper bound of what encode can give. */
+size_t sluice_codec_bound(enum sluice_encoding encoding, size_t element_bytes, size_t pixel_bytes);
+
+/* Encodes `pixel_bytes` (a multiple of element_bytes) into `out`; *out_bytes is filled. LIMIT when
+ * `capacity` is too small. */
+enum sluice_status sluice_codec_encode(enum sluice_encoding encoding, const void *pixels,
+                                       size_t pixel_bytes, size_t element_bytes, uint8_t *out,
+                                       size_t capacity, size_t *out_bytes,
+                                       struct sluice_codec_scratch *scratch);
+
+/* Bit transpose of `count` elements (a multiple of 8): plane b of the output holds bit b of every
+ * element, element i in bit i % 8 of byte i / 8. The inverse undoes it. `in` and `out` must not
+ * overlap. Plain C, the reference for faster kernels. */
+void sluice_bitshuffle(uint8_t *out, const uint8_t *in, size_t count, size_t element_bytes);
+void sluice_bitunshuffle(uint8_t *out, const uint8_t *in, size_t count, size_t element_bytes);
+
+/* xxh3-64: what the checksum columns hold. */
+uint64_t sluice_checksum(struct sluice_span bytes);
+
+#endif

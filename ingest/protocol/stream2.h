@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * DECTRIS Stream V2: one ZeroMQ message is one CBOR map, a start, an image or an end.
+ *
+ * Pure functions from bytes to descriptors: no socket, no clock, no state between messages but the
+ * caller's scratch. Input is hostile: depth, lengths, counts and products are bounded before use,
+ * and nothing is allocated in proportion to what a message claims.
+ *
+ * An image is decoded without allocation and without copying a payload: spans point into the
+ * message and stay valid as long as it does. A start message is cold: its arrays are decoded into a
+ * struct sluice_series of its own. */
+#ifndef SLUICE_INGEST_PROTOCOL_STREAM2_H
+#define SLUICE_INGEST_PROTOCOL_STREAM2_H
+
+#include <stdbool.h>
+
+#include "core/error.h"
+#include "core/frame.h"
+#include "core/series.h"
+
+enum sluice_message_kind {
+    SLUICE_MESSAGE_UNKNOWN, /* not decodable so far that its type is known */
+    SLUICE_MESSAGE_START,
+    SLUICE_MESSAGE_IMAGE,
+    SLUICE_MESSAGE_END,
+};
+
+/* Which series a message says it is of; filled as far as the message could be read, also when
+ * decoding failed later. */
+struct sluice_message_head {
+    enum sluice_message_kind kind;
+    bool has_series_id, has_unique_id, has_image_id;
+    uint64_t series_id;
+    struct sluice_span unique_id; /* text in the message, at most SLUICE_UNIQUE_ID_BYTES - 1 */
+    uint64_t image_id;
+    struct sluice_span series_date; /* text in the message, may be empty */
+};
+
+/* Where the decoder puts the JSON of an image's user data: the slot's own buffer. */
+struct sluice_text_buffer {
+    char *data;
+    size_t capacity; /* the text is cut to fit, and stays well-formed UTF-8 (it is ASCII) */
+};
+
+/* True for bytes that can be the beginning of a Stream V2 message: a CBOR map, with or without the
+ * self-description tag, whose first key is "type". Looks at a few bytes only. */
+bool sluice_stream2_probe(struct sluice_span message);
+
+/* Decodes any message. `head` is always filled. For an image also `image`: every plane with shape,
+ * type, encoding and a payload whose framing agrees with them (sluice_codec_check), user data as
+ * JSON into `user_data`. For start and end only the head: use sluice_stream2_start for the rest.
+ * OK; MALFORMED, TRUNCATED, LIMIT, MISMATCH or UNSUPPORTED with the reason, key by name, in
+ * `error`. No allocation. */
+enum sluice_status sluice_stream2_decode(struct sluice_span message,
+                                         struct sluice_message_head *head,
+                                         struct sluice_image *image,
+                                         const struct sluice_text_buffer *user_data,
+                                         struct sluice_error *error);
+
+/* Decodes a start message into a new series that the caller owns. Unknown keys are kept in
+ * series->start_message and otherwise ignored. A field with a wrong type is an error; a mask,
+ * flatfield or table that cannot be decoded or whose shape is not the image's is left out with a
+ * warning in the log (images matter more), and so is user data that is too large. */
+enum sluice_status sluice_stream2_start(struct sluice_span message, struct sluice_series **series,
+                                        struct sluice_error *error);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the writer tells the service agent: a pool of fixed event records and two SPSC rings of
+ * their numbers. Posting never blocks and never waits for the service: when the pool is empty a
+ * `visible` event is left out (the next one says more) and counted. END events carry the summary,
+ * which must not be lost: a few records are kept for start, file and end. */
+#ifndef SLUICE_INGEST_RING_EVENTS_H
+#define SLUICE_INGEST_RING_EVENTS_H
+
+#include "core/summary.h"
+#include "ingest/ring/spsc.h"
+#include "ingest/ring/wake.h"
+
+#define SLUICE_EVENTS_COUNT    1024
+#define SLUICE_EVENTS_RESERVED 512 /* `visible` events leave these free */
+
+enum sluice_event_kind {
+    SLUICE_EVENT_START,   /* `file`: the master's path */
+    SLUICE_EVENT_FILE,    /* `file`: the data file just created; first, last: the ids it may hold */
+    SLUICE_EVENT_VISIBLE, /* first, last: lowest and highest id that became visible; `file` */
+    SLUICE_EVENT_END,     /* `summary` passes over; everything is closed */
+};
+
+struct sluice_event {
+    enum sluice_event_kind kind;
+    uint64_t series_id;
+    uint64_t first, last; /* 0-based image ids */
+    uint64_t images_visible, images_lost;
+    char file[1024];
+    struct sluice_summary *summary; /* END only */
+};
+
+struct sluice_events {
+    struct sluice_event *pool;
+    struct sluice_spsc posted, returned;
+    struct sluice_wake wake; /* the service sleeps on it */
+    uint32_t *spare;         /* the writer's own stack of free records */
+    uint32_t spare_count;
+};
+
+enum sluice_status sluice_events_init(struct sluice_events *events);
+/* Frees what was posted and not taken, summaries too. */
+void sluice_events_close(struct sluice_events *events);
+
+/* Writer only: a zeroed record of this kind, or NULL when it has to be left out. */
+struct sluice_event *sluice_events_begin(struct sluice_events *events, enum sluice_event_kind kind);
+void sluice_events_post(struct sluice_events *events, struct sluice_event *event);
+
+/* Service only: the next event or NULL; give it back when done. A summary that the service took
+ * over is set to NULL before. */
+struct sluice_event *sluice_events_take(struct sluice_events *events);
+void sluice_events_give_back(struct sluice_events *events, struct sluice_event *event);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The settings of source and ring, filled by config/ from the key table (source.*, ring.*). */
+#ifndef SLUICE_INGEST_SOURCE_SETTINGS_H
+#define SLUICE_INGEST_SOURCE_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum sluice_protocol {
+    SLUICE_PROTOCOL_AUTO,
+    SLUICE_PROTOCOL_STREAM2,
+};
+
+enum sluice_overflow {
+    SLUICE_OVERFLOW_WAIT, /* the detector's own buffer takes the pressure */
+    SLUICE_OVERFLOW_DROP, /* the newest image is dropped and counted */
+};
+
+struct sluice_source_settings {
+    const char *endpoint;
+    bool bind;
+    enum sluice_protocol protocol;
+    int64_t idle_timeout_ns; /* 0: off */
+    uint64_t id_jump_max;
+    uint32_t receive_hwm;         /* messages that libzmq may hold for us */
+    uint32_t receive_buffer_bytes; /* SO_RCVBUF; 0: the system's */
+    uint32_t slots;               /* of the ring */
+    uint64_t memory_bytes_max;    /* of messages in slots */
+    enum sluice_overflow overflow;
+    uint32_t user_data_bytes_max; /* the slot's text buffer */
+    uint64_t series_max;          /* finish after so many closed series; 0: never */
+};
+
+#endif

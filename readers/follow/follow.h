@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Follows the data files of one series, finished or growing, row by row.
+ *
+ * Opens data files only (SWMR read, each dataset once: lessons in docs/architecture.md), woken by
+ * inotify; refreshes the key column first and the images after it; a row is there when its key cell
+ * equals its image number + 1. Rolls over to the next file; knows the end of the series from
+ * `finished` and the master's state; survives a writer that dies. It never writes and holds no
+ * lock: the writer cannot notice it.
+ *
+ * One thread. HDF5's own error printing is switched off. */
+#ifndef SLUICE_READERS_FOLLOW_H
+#define SLUICE_READERS_FOLLOW_H
+
+#include "core/error.h"
+#include "core/series.h"
+#include "writer/layout/layout.h"
+
+struct sluice_follow;
+
+struct sluice_follow_channel {
+    char name[SLUICE_NAME_BYTES];    /* the detector's name of it (attribute `channel`) */
+    char dataset[SLUICE_NAME_BYTES]; /* below /entry/data */
+    uint32_t width, height;
+    enum sluice_dtype dtype;
+    enum sluice_encoding encoding; /* of the dataset's filter */
+};
+
+struct sluice_follow_row {
+    uint64_t image;    /* 0-based image number of the series */
+    uint64_t row;      /* in its file */
+    uint32_t file;     /* index into the files of the set */
+    enum sluice_row_status status; /* WRITTEN, LOST or REFUSED */
+    int64_t arrival_real_ns; /* 0 where the file has no such column */
+};
+
+/* Opens the set that `path` (any file of it: data file, master or .nxs) belongs to. With `wait_ns`
+ * > 0 a set that does not exist yet is waited for. */
+enum sluice_status sluice_follow_open(const char *path, int64_t wait_ns,
+                                      struct sluice_follow **follow, struct sluice_error *error);
+void sluice_follow_close(struct sluice_follow *follow); /* NULL is accepted */
+
+uint32_t sluice_follow_channel_count(const struct sluice_follow *follow);
+const struct sluice_follow_channel *sluice_follow_channel(const struct sluice_follow *follow,
+                                                          uint32_t channel);
+
+/* Mask (height × width, NULL when the master has none) and saturation value of a channel, from its
+ * own master; read once, borrowed until close. */
+const uint32_t *sluice_follow_mask(struct sluice_follow *follow, uint32_t channel);
+bool sluice_follow_saturation(struct sluice_follow *follow, uint32_t channel, int64_t *value);
+
+/* The next row that is there, in order of image number within a file as rows become visible; each
+ * row once. OK; AGAIN when nothing new came for `timeout_ns` (0: only looks, negative: for ever);
+ * END when the series has ended and every row was given (lost ones too). Anything else is a fault. */
+enum sluice_status sluice_follow_next(struct sluice_follow *follow, int64_t timeout_ns,
+                                      struct sluice_follow_row *row, struct sluice_error *error);
+
+/* True when the set is complete: the writer closed it in order. */
+bool sluice_follow_finished(const struct sluice_follow *follow);
+/* Highest image number + 1 that is visible, and how many rows are visible but were not given yet. */
+uint64_t sluice_follow_newest(const struct sluice_follow *follow);
+uint64_t sluice_follow_backlog(const struct sluice_follow *follow);
+
+/* The stored chunk of a written row, undecoded, in a buffer of the follower's (valid until its next
+ * call). `encoding` is NONE where the chunk was stored without the filter. */
+enum sluice_status sluice_follow_chunk(struct sluice_follow *follow,
+                                       const struct sluice_follow_row *row, uint32_t channel,
+                                       struct sluice_span *chunk, enum sluice_encoding *encoding,
+                                       struct sluice_error *error);
+/* The checksum column's cell of that chunk; false where the file has none. */
+bool sluice_follow_checksum(struct sluice_follow *follow, const struct sluice_follow_row *row,
+                            uint32_t channel, uint64_t *checksum);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Writes the master (NAME_master.h5) and the NXmx file (NAME.nxs) of one channel: the metadata tree
+ * of docs/file-format.md, external links and the virtual dataset over the data files.
+ *
+ * Writer thread only (HDF5). Each file is written under a temporary name in the same directory and
+ * renamed over the old one, so that a reader sees the old or the new one, whole; it keeps the old
+ * one while it has it open. Blocks for as long as the file system takes. */
+#ifndef SLUICE_WRITER_MASTER_H
+#define SLUICE_WRITER_MASTER_H
+
+#include "core/error.h"
+#include "core/series.h"
+#include "writer/layout/layout.h"
+#include "writer/settings.h"
+
+struct sluice_master_file {
+    const char *path;   /* absolute, of the data file */
+    uint64_t rows;      /* now in it; for the growing one: what it will hold at most */
+    bool growing;       /* at most one, the last: mapped without limit, so that it is live */
+};
+
+enum sluice_master_state {
+    SLUICE_MASTER_WRITING, /* `/@sluice_state`: "writing" */
+    SLUICE_MASTER_DONE,    /* "done": closed in order, end_time is there */
+    SLUICE_MASTER_FAILED,  /* "failed" */
+};
+
+struct sluice_master_input {
+    const struct sluice_series *series;
+    const struct sluice_metadata_settings *metadata;
+    const char *directory, *name; /* where the masters lie, NAME */
+    uint32_t channel_index;
+    const char *dataset; /* of this channel below /entry/data of the data files */
+    enum sluice_dtype dtype; /* of this channel's dataset */
+    const struct sluice_master_file *files;
+    size_t file_count;
+    enum sluice_master_state state;
+    int64_t open_real_ns; /* start_time where the detector gave none */
+    int64_t end_real_ns;  /* end_time, used when DONE */
+    uint32_t mode;        /* of the file; DONE and FAILED: less the write bits */
+    const char *group;    /* "" = leave */
+    bool sync;            /* fdatasync before the rename */
+};
+
+/* Writes both files of the channel. On an error nothing that was there is lost, and the temporary
+ * file is removed. */
+enum sluice_status sluice_master_write(const struct sluice_master_input *input,
+                                       struct sluice_error *error);
+
+#endif

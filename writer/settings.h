@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The writer's settings, filled by config/ from the key table (writer.*, metadata.*). Strings are
+ * owned by whoever filled them and outlive the writer. */
+#ifndef SLUICE_WRITER_SETTINGS_H
+#define SLUICE_WRITER_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SLUICE_DIRECTORIES_MAX 16
+
+enum sluice_durable {
+    SLUICE_DURABLE_NONE,  /* the kernel writes back when it likes */
+    SLUICE_DURABLE_FLUSH, /* fdatasync at every flush, before images count as visible */
+    SLUICE_DURABLE_CLOSE, /* fdatasync when a file is closed */
+};
+
+/* The direction of one rotation axis in the NXmx frame, and what it stands on. */
+struct sluice_axis_setting {
+    char name[64];
+    double vector[3];
+};
+#define SLUICE_AXIS_SETTINGS_MAX 16
+
+struct sluice_metadata_settings {
+    const char *instrument_name, *source_name, *source_short_name, *sample_name; /* may be "" */
+    const char *rotation_axis; /* the goniometer axis that sample/depends_on names, "" = the one
+                                  whose increment is not 0 (else the first) */
+    struct sluice_axis_setting axes[SLUICE_AXIS_SETTINGS_MAX]; /* others: (-1, 0, 0) */
+    size_t axis_count;
+};
+
+struct sluice_writer_settings {
+    const char *directories[SLUICE_DIRECTORIES_MAX]; /* the first in use, the others when it fills */
+    size_t directory_count;
+    const char *name; /* pattern: $id, $unique_id, $date, $time; may hold '/' */
+    uint64_t images_per_file;     /* 0: one file */
+    uint64_t images_per_file_max; /* bound for 0 */
+    uint32_t files_open_max;
+    uint32_t flush_images;
+    int64_t flush_interval_ns;
+    int64_t flush_idle_ns;
+    enum sluice_durable durable;
+    const char *group; /* "" = leave as it is */
+    uint32_t mode;     /* of files while they are written, 0640; finished: less the write bits */
+    uint32_t directory_mode;
+    uint32_t user_data_bytes_max;
+    uint64_t free_space_alarm_bytes;
+    uint64_t id_jump_max; /* source.id_jump_max: bounds ids from outside */
+    int64_t drain_timeout_ns;
+    struct sluice_metadata_settings metadata;
+};
+
+#endif
