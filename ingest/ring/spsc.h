@@ -13,7 +13,8 @@
  *   head_seen = load head, acquire [edge RECYCLE] <-- store head + k, release         [edge RECYCLE]
  *
  * Each side keeps a private copy of the other's index and reads the shared one only when the copy
- * says full (or empty), so that a busy ring does not move a cache line an item. */
+ * says full (or holds fewer than asked for), so that a busy ring does not move a cache line an
+ * item. */
 #ifndef SLUICE_INGEST_RING_SPSC_H
 #define SLUICE_INGEST_RING_SPSC_H
 
