@@ -109,6 +109,7 @@ struct sluice_frame {
     int64_t arrival_real_ns; /* CLOCK_REALTIME, for stamps only */
     size_t message_bytes;
     struct sluice_image image;                 /* IMAGE, REFUSED */
+    struct sluice_span series_date;            /* IMAGE: ISO 8601 text in the message; may be empty */
     struct sluice_series *series;              /* OPEN, ADOPT: owned by the frame until taken */
     enum sluice_ended_by ended_by;             /* CLOSE */
     struct sluice_source_counts source_counts; /* CLOSE */

@@ -23,10 +23,10 @@ struct sluice_source_settings {
     enum sluice_protocol protocol;
     int64_t idle_timeout_ns; /* 0: off */
     uint64_t id_jump_max;
-    uint32_t receive_hwm;         /* messages that libzmq may hold for us */
+    uint32_t receive_hwm;          /* messages that libzmq may hold for us */
     uint32_t receive_buffer_bytes; /* SO_RCVBUF; 0: the system's */
-    uint32_t slots;               /* of the ring */
-    uint64_t memory_bytes_max;    /* of messages in slots */
+    uint32_t slots;                /* of the ring */
+    uint64_t memory_bytes_max;     /* of messages in slots */
     enum sluice_overflow overflow;
     uint32_t user_data_bytes_max; /* the slot's text buffer */
     uint64_t series_max;          /* finish after so many closed series; 0: never */

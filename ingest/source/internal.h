@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The inside of the source agent, shared by source.c (cycle, socket, life) and deliver.c (what each
+ * message means and which frames follow from it). Not for other rooms. */
+#ifndef SLUICE_INGEST_SOURCE_INTERNAL_H
+#define SLUICE_INGEST_SOURCE_INTERNAL_H
+
+#include "ingest/protocol/stream2.h"
+#include "ingest/source/slots.h"
+#include "ingest/source/source.h"
+#include "ingest/source/tracker.h"
+
+/* Free control slots before a message is delivered: for opening a series that waited for its first
+ * image, closing it, and opening the next. */
+#define SLUICE_CONTROL_SLOTS_NEEDED 3
+
+struct sluice_source {
+    struct sluice_source_settings settings;
+    struct sluice_source_ports ports;
+    void *context, *socket;
+    char endpoint[256];
+    int stop_fd;                  /* eventfd: wakes zmq_poll */
+    _Atomic uint32_t stop_wanted; /* [edge STOP] */
+
+    struct sluice_slots slots;
+    struct sluice_tracker tracker;
+    struct sluice_series *waiting_open; /* its start named no channels: opened by the first image */
+
+    /* the message in hand, decoded */
+    bool holding;
+    bool wait_said;
+    struct sluice_message message;
+    struct sluice_frame scratch; /* where it is decoded when no slot is free */
+    struct sluice_frame *decoded;
+    struct sluice_message_head head;
+    enum sluice_status decode_status;
+    struct sluice_error decode_error;
+
+    bool socket_empty; /* the last receive found nothing */
+    bool stopping, finished;
+    int64_t stop_deadline_ns;
+    uint64_t stop_messages_left;
+    char scratch_text[256];
+};
+
+/* Deals with the message in hand. AGAIN: it needs slots that are not free; nothing has happened. */
+enum sluice_status sluice_source_deliver(struct sluice_source *source);
+
+void sluice_source_close_series(struct sluice_source *source, enum sluice_ended_by ended_by);
+void sluice_source_push_control(struct sluice_source *source, enum sluice_frame_kind kind,
+                                struct sluice_series *series);
+/* Every expected image of the open series is visible. */
+bool sluice_source_series_complete(const struct sluice_source *source);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The slots that ring numbers name: a frame, the message it points into, and a text buffer each.
+ * Slots 0 to data_count - 1 carry images; the control_count after them carry the opening and close
+ * of series, so that these get through when every data slot is taken. Memory is bounded in bytes as
+ * well: a message counts with at least 8 KiB, since a small one pins libzmq's receive buffer.
+ *
+ * The source owns the free slots; the writer owns a slot between the pop of its number and the push
+ * of it to the free ring. All functions are the source thread's. */
+#ifndef SLUICE_INGEST_SOURCE_SLOTS_H
+#define SLUICE_INGEST_SOURCE_SLOTS_H
+
+#include "core/frame.h"
+#include "ingest/source/message.h"
+
+#define SLUICE_CONTROL_SLOTS     8
+#define SLUICE_MESSAGE_BYTES_MIN 8192
+#define SLUICE_SLOT_NONE         UINT32_MAX
+
+struct sluice_slots {
+    uint32_t data_count, control_count;
+    struct sluice_frame *frames;        /* [data_count + control_count], by slot number */
+    struct sluice_message *messages;    /* likewise */
+    char *text;                         /* user data of data slots */
+    uint32_t text_bytes;                /* each */
+    uint32_t *data_free, *control_free; /* stacks: the slot used last is the warmest */
+    uint32_t data_free_count, control_free_count;
+    uint64_t bytes_used, bytes_max;
+};
+
+enum sluice_status sluice_slots_init(struct sluice_slots *slots, uint32_t data_count,
+                                     uint64_t bytes_max, uint32_t text_bytes);
+/* Releases every message, and series that no writer took. */
+void sluice_slots_close(struct sluice_slots *slots);
+
+/* The data slot that the next accept will give, or SLUICE_SLOT_NONE: decode into its frame. */
+uint32_t sluice_slots_peek(const struct sluice_slots *slots);
+/* Whether a message of so many bytes fits now: a slot and memory. A message larger than the whole
+ * bound fits when nothing else is held, so that it cannot stop the stream. */
+bool sluice_slots_room(const struct sluice_slots *slots, size_t message_bytes);
+/* Takes the peeked slot and moves the message into it. */
+uint32_t sluice_slots_accept(struct sluice_slots *slots, struct sluice_message *message);
+uint32_t sluice_slots_take_control(struct sluice_slots *slots); /* or SLUICE_SLOT_NONE */
+/* A slot that the writer gave back: its message is released. */
+void sluice_slots_reclaim(struct sluice_slots *slots, uint32_t slot);
+uint32_t sluice_slots_used(const struct sluice_slots *slots);
+
+#endif

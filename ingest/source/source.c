@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One cycle: take back slots, receive what is there (up to BATCH messages), look at the timers.
+ *
+ * A message is decoded once, straight into the frame of the next free slot if there is one. Then it
+ * is delivered: that may need slots which are not free, and then the message is held, and delivered
+ * later; nothing else is received before it is. So order is kept, and in overload pressure stays
+ * where it can: in libzmq's queue (bounded by the high-water mark), TCP, the detector.
+ *
+ * A message is delivered only when control slots are free for all that can follow from it, so that
+ * closing one series and opening the next cannot stop half-way. */
+#include "ingest/source/source.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include "core/log.h"
+#include "ingest/source/internal.h"
+
+#define BATCH            64
+#define IDLE_COMPLETE_NS SLUICE_NS_PER_S          /* idle limit once every image is visible */
+#define WAIT_NS          (100 * SLUICE_NS_PER_MS) /* a sleep never lasts longer */
+#define STOP_NS          SLUICE_NS_PER_S          /* for what libzmq holds at a stop */
+
+/* ---- the message in hand ---- */
+
+static void decode(struct sluice_source *source)
+{
+    const uint32_t slot = sluice_slots_peek(&source->slots);
+    struct sluice_text_buffer text = {source->scratch_text, sizeof(source->scratch_text)};
+    source->decoded = &source->scratch;
+    if (text.capacity > source->slots.text_bytes) {
+        text.capacity = source->slots.text_bytes;
+    }
+    if (slot != SLUICE_SLOT_NONE) {
+        source->decoded = &source->slots.frames[slot];
+        text.data = source->slots.text + (size_t)slot * source->slots.text_bytes;
+        text.capacity = source->slots.text_bytes;
+    }
+    source->decoded->arrival_ns = sluice_now_ns(source->ports.clock);
+    source->decoded->arrival_real_ns = source->ports.clock->real_ns(source->ports.clock);
+    sluice_error_clear(&source->decode_error);
+    memset(&source->head, 0, sizeof(source->head));
+    if (source->message.part_count != 1 || source->message.too_many_parts) {
+        source->decode_status = sluice_error_set(&source->decode_error, SLUICE_MALFORMED,
+                                                 "%s%u parts where a Stream V2 message has one; "
+                                                 "does the detector send another protocol?",
+                                                 source->message.too_many_parts ? "more than " : "",
+                                                 source->message.part_count);
+        return;
+    }
+    source->decode_status =
+        sluice_stream2_decode(sluice_message_part(&source->message, 0), &source->head,
+                              &source->decoded->image, &text, &source->decode_error);
+}
+
+/* OK: one message dealt with. AGAIN: nothing there, or no slot for what is in hand. */
+static enum sluice_status take_one(struct sluice_source *source)
+{
+    if (!source->holding) {
+        struct sluice_error error = {0};
+        const enum sluice_status status =
+            sluice_message_receive(source->socket, &source->message, &error);
+        source->socket_empty = status != SLUICE_OK;
+        if (status != SLUICE_OK) {
+            if (status != SLUICE_AGAIN) {
+                sluice_log_error("source", "%s", error.message);
+            }
+            return SLUICE_AGAIN;
+        }
+        source->holding = true;
+        source->wait_said = false;
+        sluice_counter_add(source->ports.counters, SLUICE_COUNTER_SOURCE_MESSAGES, 1);
+        sluice_counter_add(source->ports.counters, SLUICE_COUNTER_SOURCE_BYTES,
+                           source->message.bytes);
+        decode(source);
+    }
+    if (sluice_source_deliver(source) != SLUICE_OK) {
+        if (!source->wait_said) {
+            source->wait_said = true;
+            sluice_counter_add(source->ports.counters, SLUICE_COUNTER_SOURCE_WAITS, 1);
+        }
+        return SLUICE_AGAIN;
+    }
+    sluice_message_release(&source->message);
+    source->holding = false;
+    return SLUICE_OK;
+}
+
+/* ---- the cycle ---- */
+
+static int reclaim(struct sluice_source *source)
+{
+    uint32_t taken[BATCH];
+    const uint32_t count = sluice_spsc_pop_many(source->ports.free, taken, BATCH);
+    for (uint32_t i = 0; i < count; i++) {
+        sluice_slots_reclaim(&source->slots, taken[i]);
+    }
+    return (int)count;
+}
+
+static void look_at_idle_time(struct sluice_source *source)
+{
+    if (!source->tracker.open || !source->socket_empty || source->holding ||
+        source->slots.control_free_count < SLUICE_CONTROL_SLOTS_NEEDED) {
+        return;
+    }
+    int64_t limit_ns = source->settings.idle_timeout_ns;
+    if (source->tracker.number_of_images > 0 && sluice_source_series_complete(source) &&
+        (limit_ns == 0 || limit_ns > IDLE_COMPLETE_NS)) {
+        limit_ns = IDLE_COMPLETE_NS;
+    }
+    if (limit_ns > 0 &&
+        sluice_now_ns(source->ports.clock) - source->tracker.last_message_ns >= limit_ns) {
+        sluice_log_info("source", "nothing came for %lld ms: series closed",
+                        (long long)(limit_ns / SLUICE_NS_PER_MS));
+        sluice_source_close_series(source, SLUICE_ENDED_BY_IDLE);
+    }
+}
+
+/* After a stop: what libzmq holds is still taken, but no more than it can hold, and not for ever.
+ */
+static void look_at_stop(struct sluice_source *source, int taken)
+{
+    if (!source->stopping) {
+        if (sluice_load_acquire(&source->stop_wanted) == 0) { /* [edge STOP] */
+            return;
+        }
+        source->stopping = true;
+        source->stop_deadline_ns = sluice_now_ns(source->ports.clock) + STOP_NS;
+        source->stop_messages_left = 2 * (uint64_t)source->settings.receive_hwm + BATCH;
+        return; /* one more cycle receives */
+    }
+    const uint64_t left = source->stop_messages_left;
+    source->stop_messages_left = left > (uint64_t)taken ? left - (uint64_t)taken : 0;
+    const bool drained = source->socket_empty && !source->holding;
+    const bool enough = source->stop_messages_left == 0 ||
+                        sluice_now_ns(source->ports.clock) >= source->stop_deadline_ns;
+    if ((drained || enough) && source->slots.control_free_count >= SLUICE_CONTROL_SLOTS_NEEDED) {
+        if (source->holding) {
+            sluice_log_warning("source", "stopped with a message in hand that found no slot");
+        }
+        sluice_source_close_series(source, SLUICE_ENDED_BY_STOP);
+        source->finished = true;
+    }
+}
+
+static int do_work(void *context)
+{
+    struct sluice_source *source = context;
+    int work = reclaim(source);
+    int taken = 0;
+    while (!source->finished && taken < BATCH && take_one(source) == SLUICE_OK) {
+        taken++;
+    }
+    if (!source->finished) {
+        look_at_idle_time(source);
+        look_at_stop(source, taken);
+    }
+    sluice_counter_set(source->ports.counters, SLUICE_COUNTER_SOURCE_SLOTS_USED,
+                       sluice_slots_used(&source->slots));
+    sluice_counter_set(source->ports.counters, SLUICE_COUNTER_SOURCE_SLOT_BYTES,
+                       source->slots.bytes_used);
+    if (source->finished && source->slots.control_free_count > 0) {
+        sluice_source_push_control(source, SLUICE_FRAME_FINISH, NULL);
+        return SLUICE_AGENT_DONE;
+    }
+    return work + taken;
+}
+
+static int64_t wait_limit_ns(const struct sluice_source *source)
+{
+    int64_t limit_ns = WAIT_NS;
+    const int64_t idle_ns = source->settings.idle_timeout_ns;
+    if (source->tracker.open && idle_ns > 0) {
+        const int64_t left_ns =
+            source->tracker.last_message_ns + idle_ns - sluice_now_ns(source->ports.clock);
+        limit_ns = left_ns < 0 ? 0 : left_ns < limit_ns ? left_ns : limit_ns;
+    }
+    return limit_ns;
+}
+
+static void wait_for_slots(struct sluice_source *source)
+{
+    const uint32_t prepared = sluice_wake_prepare(source->ports.free_wake);
+    if (sluice_spsc_count(source->ports.free) > 0) {
+        sluice_wake_cancel(source->ports.free_wake);
+        return;
+    }
+    sluice_wake_wait(source->ports.free_wake, prepared, WAIT_NS / 10);
+}
+
+static void wait_for_work(void *context)
+{
+    struct sluice_source *source = context;
+    if (source->holding || source->finished || source->stopping) {
+        wait_for_slots(source);
+        return;
+    }
+    zmq_pollitem_t items[] = {
+        {.socket = source->socket, .events = ZMQ_POLLIN},
+        {.fd = source->stop_fd, .events = ZMQ_POLLIN},
+    };
+    const int64_t limit_ns = wait_limit_ns(source);
+    (void)zmq_poll(items, 2, (long)((limit_ns + SLUICE_NS_PER_MS - 1) / SLUICE_NS_PER_MS));
+}
+
+const struct sluice_agent_ops sluice_source_agent_ops = {
+    .name = "sluice-source",
+    .do_work = do_work,
+    .wait = wait_for_work,
+};
+
+void sluice_source_request_stop(struct sluice_source *source)
+{
+    sluice_store_release(&source->stop_wanted, 1); /* [edge STOP] */
+    const uint64_t one = 1;
+    /* Only to cut a sleep short: it ends by itself within WAIT_NS. */
+    const ssize_t written = write(source->stop_fd, &one, sizeof(one));
+    (void)written;
+}
+
+/* ---- life ---- */
+
+uint32_t sluice_source_slot_count(const struct sluice_source_settings *settings)
+{
+    return settings->slots + SLUICE_CONTROL_SLOTS;
+}
+
+struct sluice_frame *sluice_source_frames(struct sluice_source *source)
+{
+    return source->slots.frames;
+}
+
+const char *sluice_source_endpoint(const struct sluice_source *source)
+{
+    return source->endpoint;
+}
+
+static enum sluice_status open_socket(struct sluice_source *source, struct sluice_error *error)
+{
+    const struct sluice_source_settings *settings = &source->settings;
+    source->context = zmq_ctx_new();
+    source->socket = source->context != NULL ? zmq_socket(source->context, ZMQ_PULL) : NULL;
+    if (source->socket == NULL) {
+        return sluice_error_set(error, SLUICE_SYSTEM, "no ZeroMQ socket: %s", zmq_strerror(errno));
+    }
+    const int hwm = (int)settings->receive_hwm;
+    const int buffer = (int)settings->receive_buffer_bytes;
+    const int linger = 0;
+    const int64_t message_max = (int64_t)settings->memory_bytes_max;
+    zmq_setsockopt(source->socket, ZMQ_RCVHWM, &hwm, sizeof(hwm));
+    zmq_setsockopt(source->socket, ZMQ_LINGER, &linger, sizeof(linger));
+    /* libzmq allocates what a frame's header claims: no more than the ring may hold. */
+    zmq_setsockopt(source->socket, ZMQ_MAXMSGSIZE, &message_max, sizeof(message_max));
+    if (buffer > 0) {
+        zmq_setsockopt(source->socket, ZMQ_RCVBUF, &buffer, sizeof(buffer));
+    }
+    const int rc = settings->bind ? zmq_bind(source->socket, settings->endpoint)
+                                  : zmq_connect(source->socket, settings->endpoint);
+    if (rc != 0) {
+        return sluice_error_set(error, SLUICE_CONFIG,
+                                "source.endpoint: cannot %s %s: %s (expected like "
+                                "tcp://detector:31001; source.mode says connect or bind)",
+                                settings->bind ? "bind" : "connect to", settings->endpoint,
+                                zmq_strerror(errno));
+    }
+    size_t bytes = sizeof(source->endpoint);
+    if (zmq_getsockopt(source->socket, ZMQ_LAST_ENDPOINT, source->endpoint, &bytes) != 0) {
+        source->endpoint[0] = '\0';
+    }
+    return SLUICE_OK;
+}
+
+enum sluice_status sluice_source_create(const struct sluice_source_settings *settings,
+                                        const struct sluice_source_ports *ports,
+                                        struct sluice_source **out, struct sluice_error *error)
+{
+    *out = NULL;
+    struct sluice_source *source = calloc(1, sizeof(*source));
+    if (source == NULL) {
+        return sluice_error_set(error, SLUICE_NO_MEMORY, "no memory for the source");
+    }
+    source->settings = *settings;
+    source->ports = *ports;
+    source->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    enum sluice_status status = SLUICE_OK;
+    if (source->stop_fd < 0) {
+        status = sluice_error_errno(error, SLUICE_SYSTEM, errno, "eventfd");
+        goto fail;
+    }
+    status = sluice_slots_init(&source->slots, settings->slots, settings->memory_bytes_max,
+                               settings->user_data_bytes_max);
+    if (status != SLUICE_OK) {
+        sluice_error_set(error, status, "no memory for %u ring slots (ring.slots)",
+                         settings->slots);
+        goto fail;
+    }
+    status = open_socket(source, error);
+    if (status != SLUICE_OK) {
+        goto fail;
+    }
+    *out = source;
+    return SLUICE_OK;
+fail:
+    sluice_source_destroy(source);
+    return status;
+}
+
+void sluice_source_destroy(struct sluice_source *source)
+{
+    if (source == NULL) {
+        return;
+    }
+    sluice_message_release(&source->message);
+    sluice_series_destroy(source->waiting_open);
+    sluice_slots_close(&source->slots);
+    if (source->socket != NULL) {
+        zmq_close(source->socket);
+    }
+    if (source->context != NULL) {
+        zmq_ctx_term(source->context);
+    }
+    if (source->stop_fd >= 0) {
+        close(source->stop_fd);
+    }
+    free(source);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The source agent: takes messages from a ZeroMQ PULL socket, decodes them where they lie, holds
+ * them against the open series, and hands slot numbers to the writer. What is lost before the ring
+ * is lost here, and counted here.
+ *
+ * Threads: create and destroy from the composing thread, before the start and after the join of
+ * both agents; do_work and wait from the agent's thread only; request_stop from any thread, also
+ * from a signal handler. The socket is used by the agent's thread only, once it runs. */
+#ifndef SLUICE_INGEST_SOURCE_SOURCE_H
+#define SLUICE_INGEST_SOURCE_SOURCE_H
+
+#include "core/agent.h"
+#include "core/clock.h"
+#include "core/counters.h"
+#include "core/frame.h"
+#include "ingest/ring/spsc.h"
+#include "ingest/ring/wake.h"
+#include "ingest/source/settings.h"
+
+/* What the source is connected to: borrowed, outlives it. The rings must hold every slot
+ * (sluice_source_slot_count). */
+struct sluice_source_ports {
+    struct sluice_spsc *out; /* source -> writer */
+    struct sluice_wake *out_wake;
+    struct sluice_spsc *free; /* writer -> source */
+    struct sluice_wake *free_wake;
+    struct sluice_progress *progress;
+    struct sluice_counters *counters;
+    const struct sluice_clock *clock;
+};
+
+struct sluice_source;
+
+/* Slots that a source with these settings has, control slots included. */
+uint32_t sluice_source_slot_count(const struct sluice_source_settings *settings);
+
+/* Opens the socket, connects or binds it. CONFIG for an endpoint that cannot be used (with what to
+ * do), NO_MEMORY, SYSTEM. */
+enum sluice_status sluice_source_create(const struct sluice_source_settings *settings,
+                                        const struct sluice_source_ports *ports,
+                                        struct sluice_source **source, struct sluice_error *error);
+/* NULL is accepted. */
+void sluice_source_destroy(struct sluice_source *source);
+
+/* The slots' descriptors, for the writer's ports; as long-lived as the source. */
+struct sluice_frame *sluice_source_frames(struct sluice_source *source);
+/* The endpoint in use: with the port that the system chose where the settings say "*" or 0. */
+const char *sluice_source_endpoint(const struct sluice_source *source);
+
+/* do_work, wait. SLUICE_AGENT_DONE after the frame of kind FINISH, which follows a stop or the
+ * close of the last series wanted. */
+extern const struct sluice_agent_ops sluice_source_agent_ops;
+
+/* Takes what libzmq holds already (bounded), closes the open series, finishes. */
+void sluice_source_request_stop(struct sluice_source *source);
+
+#endif
