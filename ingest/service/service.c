@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Events come in order; each becomes one notice. An end notice goes out after the summary was
+ * handed on, so that whoever acts on the notice finds the summary said. */
+#include "ingest/service/service.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zmq.h>
+
+#include "core/json.h"
+#include "core/log.h"
+
+#define BATCH     64
+#define WAIT_NS   INT64_C(250000000)
+#define LINGER_MS 1000
+
+static const char topic[] = "sluice";
+
+struct sluice_service {
+    struct sluice_service_ports ports;
+    void *context, *publisher; /* NULL: no notices */
+    struct sluice_json json;
+    _Atomic uint32_t finish_wanted; /* [edge FINISH] */
+};
+
+static const char *event_name(enum sluice_event_kind kind)
+{
+    switch (kind) {
+    case SLUICE_EVENT_START:
+        return "start";
+    case SLUICE_EVENT_FILE:
+        return "file";
+    case SLUICE_EVENT_VISIBLE:
+        return "visible";
+    default:
+        return "end";
+    }
+}
+
+static void publish(struct sluice_service *service, const struct sluice_event *event)
+{
+    if (service->publisher == NULL) {
+        return;
+    }
+    struct sluice_json *json = &service->json;
+    sluice_json_reset(json);
+    sluice_json_object_begin(json);
+    sluice_json_key(json, "event");
+    sluice_json_text(json, event_name(event->kind));
+    sluice_json_key(json, "series_id");
+    sluice_json_uint(json, event->series_id);
+    sluice_json_key(json, "file");
+    sluice_json_text(json, event->file[0] != '\0' ? event->file : NULL);
+    sluice_json_key(json, "first");
+    sluice_json_uint(json, event->first);
+    sluice_json_key(json, "last");
+    sluice_json_uint(json, event->last);
+    sluice_json_key(json, "images_visible");
+    sluice_json_uint(json, event->images_visible);
+    sluice_json_key(json, "images_lost");
+    sluice_json_uint(json, event->images_lost);
+    sluice_json_object_end(json);
+    if (json->failed) {
+        sluice_log_error("service", "no memory for a notice");
+        return;
+    }
+    /* PUB never blocks: a listener that is behind misses notices, and the next says more. */
+    if (zmq_send(service->publisher, topic, sizeof(topic) - 1, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0 ||
+        zmq_send(service->publisher, json->text, json->bytes, ZMQ_DONTWAIT) < 0) {
+        sluice_log_warning("service", "notice not sent: %s", zmq_strerror(errno));
+        return;
+    }
+    sluice_counter_add(service->ports.counters, SLUICE_COUNTER_SERVICE_NOTICES, 1);
+}
+
+static void deal_with(struct sluice_service *service, struct sluice_event *event)
+{
+    if (event->kind == SLUICE_EVENT_END && event->summary != NULL) {
+        service->ports.on_summary(service->ports.on_summary_context, event->summary);
+        sluice_summary_destroy(event->summary);
+        event->summary = NULL;
+    }
+    publish(service, event);
+}
+
+static int do_work(void *context)
+{
+    struct sluice_service *service = context;
+    /* Looked at first: what was posted before the wish is then seen below. [edge FINISH] */
+    const bool finish = sluice_load_acquire(&service->finish_wanted) != 0;
+    int work = 0;
+    for (; work < BATCH; work++) {
+        struct sluice_event *event = sluice_events_take(service->ports.events);
+        if (event == NULL) {
+            break;
+        }
+        deal_with(service, event);
+        sluice_events_give_back(service->ports.events, event);
+    }
+    return work == 0 && finish ? SLUICE_AGENT_DONE : work;
+}
+
+static void wait_for_work(void *context)
+{
+    struct sluice_service *service = context;
+    struct sluice_wake *wake = &service->ports.events->wake;
+    const uint32_t prepared = sluice_wake_prepare(wake);
+    if (sluice_spsc_count(&service->ports.events->posted) > 0 ||
+        sluice_load_acquire(&service->finish_wanted) != 0) { /* [edge FINISH] */
+        sluice_wake_cancel(wake);
+        return;
+    }
+    sluice_wake_wait(wake, prepared, WAIT_NS);
+}
+
+const struct sluice_agent_ops sluice_service_agent_ops = {
+    .name = "sluice-service",
+    .do_work = do_work,
+    .wait = wait_for_work,
+};
+
+void sluice_service_finish(struct sluice_service *service)
+{
+    sluice_store_release(&service->finish_wanted, 1); /* [edge FINISH] */
+    sluice_wake_signal(&service->ports.events->wake);
+}
+
+static enum sluice_status open_publisher(struct sluice_service *service, const char *endpoint,
+                                         struct sluice_error *error)
+{
+    service->context = zmq_ctx_new();
+    service->publisher = service->context != NULL ? zmq_socket(service->context, ZMQ_PUB) : NULL;
+    if (service->publisher == NULL) {
+        return sluice_error_set(error, SLUICE_SYSTEM, "no ZeroMQ socket for notices: %s",
+                                zmq_strerror(errno));
+    }
+    const int linger = LINGER_MS;
+    zmq_setsockopt(service->publisher, ZMQ_LINGER, &linger, sizeof(linger));
+    if (zmq_bind(service->publisher, endpoint) != 0) {
+        return sluice_error_set(error, SLUICE_CONFIG,
+                                "notify.endpoint: cannot bind %s: %s (expected like "
+                                "tcp://127.0.0.1:31005 or ipc:///run/sluice/notices)",
+                                endpoint, zmq_strerror(errno));
+    }
+    sluice_log_info("service", "notices on %s", endpoint);
+    return SLUICE_OK;
+}
+
+enum sluice_status sluice_service_create(const struct sluice_service_settings *settings,
+                                         const struct sluice_service_ports *ports,
+                                         struct sluice_service **out, struct sluice_error *error)
+{
+    *out = NULL;
+    struct sluice_service *service = calloc(1, sizeof(*service));
+    if (service == NULL) {
+        return sluice_error_set(error, SLUICE_NO_MEMORY, "no memory for the service agent");
+    }
+    service->ports = *ports;
+    if (settings->notify_endpoint != NULL && settings->notify_endpoint[0] != '\0') {
+        const enum sluice_status status = open_publisher(service, settings->notify_endpoint, error);
+        if (status != SLUICE_OK) {
+            sluice_service_destroy(service);
+            return status;
+        }
+    }
+    *out = service;
+    return SLUICE_OK;
+}
+
+void sluice_service_destroy(struct sluice_service *service)
+{
+    if (service == NULL) {
+        return;
+    }
+    if (service->publisher != NULL) {
+        zmq_close(service->publisher);
+    }
+    if (service->context != NULL) {
+        zmq_ctx_term(service->context);
+    }
+    sluice_json_close(&service->json);
+    free(service);
+}
