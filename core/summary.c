@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Design: the order of the keys is that of the documented line; "name" and, for a failed series,
+ * "reason" follow it. Nothing is computed here: the counting is done where the images are. */
+#include "core/summary.h"
+
+#include <stdlib.h>
+
+struct sluice_summary *sluice_summary_create(void)
+{
+    return calloc(1, sizeof(struct sluice_summary));
+}
+
+void sluice_summary_destroy(struct sluice_summary *summary)
+{
+    if (summary == NULL)
+        return;
+    for (size_t i = 0; i < summary->file_count; i++)
+        free(summary->files[i]);
+    free(summary->files);
+    free(summary->master);
+    free(summary->lost_ranges);
+    free(summary);
+}
+
+const char *sluice_ended_by_name(enum sluice_ended_by ended_by)
+{
+    switch (ended_by) {
+    case SLUICE_ENDED_BY_END:
+        return "end";
+    case SLUICE_ENDED_BY_IDLE:
+        return "idle";
+    case SLUICE_ENDED_BY_NEW_START:
+        return "new_start";
+    case SLUICE_ENDED_BY_STOP:
+        return "stop";
+    }
+    return "?";
+}
+
+static void put_uint(struct sluice_json *json, const char *key, uint64_t value)
+{
+    sluice_json_key(json, key);
+    sluice_json_uint(json, value);
+}
+
+static void put_double(struct sluice_json *json, const char *key, double value)
+{
+    sluice_json_key(json, key);
+    sluice_json_double(json, value);
+}
+
+static void put_text(struct sluice_json *json, const char *key, const char *value)
+{
+    sluice_json_key(json, key);
+    sluice_json_text(json, value);
+}
+
+static void put_counts(struct sluice_json *json, const struct sluice_summary *summary)
+{
+    put_uint(json, "images_expected", summary->expected);
+    put_uint(json, "images_received", summary->received);
+    put_uint(json, "images_written", summary->written);
+    put_uint(json, "images_visible", summary->visible);
+    put_uint(json, "images_lost", summary->lost);
+    sluice_json_key(json, "lost_ranges");
+    sluice_json_array_begin(json);
+    for (size_t i = 0; i < summary->lost_range_count; i++) {
+        sluice_json_array_begin(json);
+        sluice_json_uint(json, summary->lost_ranges[i].first);
+        sluice_json_uint(json, summary->lost_ranges[i].last);
+        sluice_json_array_end(json);
+    }
+    sluice_json_array_end(json);
+    put_uint(json, "images_refused", summary->refused);
+    put_uint(json, "images_duplicate", summary->duplicate);
+    put_uint(json, "images_foreign", summary->foreign);
+    put_uint(json, "images_dropped", summary->dropped);
+    put_uint(json, "images_failed", summary->image_failures);
+}
+
+void sluice_summary_json(const struct sluice_summary *summary, struct sluice_json *json)
+{
+    sluice_json_object_begin(json);
+    put_uint(json, "series_id", summary->series_id);
+    put_text(json, "state", summary->failed ? "failed" : "done");
+    put_text(json, "ended_by", sluice_ended_by_name(summary->ended_by));
+    put_counts(json, summary);
+    put_uint(json, "bytes_received", summary->bytes_received);
+    put_uint(json, "bytes_written", summary->bytes_written);
+    put_double(json, "seconds", summary->seconds);
+    put_double(json, "cpu_seconds", summary->cpu_seconds);
+    sluice_json_key(json, "latency_ms");
+    sluice_json_object_begin(json);
+    put_double(json, "p50", summary->latency_p50_ms);
+    put_double(json, "p99", summary->latency_p99_ms);
+    put_double(json, "max", summary->latency_max_ms);
+    sluice_json_object_end(json);
+    put_text(json, "master", summary->master);
+    sluice_json_key(json, "files");
+    sluice_json_array_begin(json);
+    for (size_t i = 0; i < summary->file_count; i++)
+        sluice_json_text(json, summary->files[i]);
+    sluice_json_array_end(json);
+    put_text(json, "name", summary->name);
+    if (summary->failed)
+        put_text(json, "reason", summary->reason);
+    sluice_json_object_end(json);
+}
+
+int sluice_summary_exit_code(const struct sluice_summary *summary)
+{
+    if (summary->failed)
+        return 1;
+    if (summary->lost > 0 || summary->refused > 0 || summary->dropped > 0 ||
+        summary->image_failures > 0)
+        return 3;
+    return 0;
+}
