@@ -74,6 +74,7 @@ static void *run(void *argument)
         idle_since = -1;
         now = sluice_now_ns(clock);
     }
+    sluice_store_release(&agent->done, true);
     return NULL;
 }
 
@@ -90,6 +91,7 @@ enum sluice_status sluice_agent_start(struct sluice_agent *agent,
     agent->settings = *settings;
     agent->started = false;
     sluice_store_relaxed(&agent->worst_cycle_ns, 0);
+    sluice_store_relaxed(&agent->done, false);
     sigemptyset(&blocked);
     sigaddset(&blocked, SIGINT);
     sigaddset(&blocked, SIGTERM);

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * `sluice ingest`, the daemon: puts source, writer and service together and waits.
+ *
+ *   source agent ==ring==> writer agent ==events==> service agent --> stdout, notices
+ *        ^                     |
+ *        +----- free slots ----+
+ *
+ * The main thread owns the signals. The first SIGINT or SIGTERM drains: the source takes what is
+ * there already and closes the series, the writer writes what is in the ring, all within
+ * writer.drain_timeout_ms. The second one gives up what is not written yet and says what that was.
+ * Should even the closing of files hang, the process leaves after GIVE_UP_NS. */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/verbs.h"
+#include "config/config.h"
+#include "core/clock.h"
+#include "core/counters.h"
+#include "core/json.h"
+#include "core/log.h"
+#include "ingest/service/service.h"
+#include "ingest/source/source.h"
+#include "writer/sink/writer.h"
+
+#define DRAIN_LOOK_NS (10 * SLUICE_NS_PER_MS)
+#define GIVE_UP_NS    (10 * SLUICE_NS_PER_S)
+
+struct ingest {
+    struct sluice_config config;
+    struct sluice_counters *counters;
+    struct sluice_spsc to_writer, to_source;
+    struct sluice_wake writer_wake, source_wake;
+    struct sluice_progress progress;
+    struct sluice_events events;
+    struct sluice_source *source;
+    struct sluice_writer *writer;
+    struct sluice_service *service;
+    struct sluice_agent source_agent, writer_agent, service_agent;
+    pthread_t main_thread;
+    uint64_t series_max;
+    uint64_t series_closed; /* service thread */
+    int worst;              /* service thread, read after its join */
+    bool events_made;
+};
+
+static void print_help(void)
+{
+    puts(
+        "usage: sluice ingest [-c FILE] [--set KEY=VALUE]... [--series N]\n"
+        "\n"
+        "Takes a detector's image stream from ZeroMQ and writes it to HDF5 files that can be read\n"
+        "while they grow (SWMR). Runs until SIGINT or SIGTERM, or until N series have closed.\n"
+        "\n"
+        "  -c, --config FILE    configuration (YAML); without it every key has its default\n"
+        "      --set KEY=VALUE  sets one key; may be repeated; `sluice config --keys` lists them\n"
+        "      --series N       ends after N series\n"
+        "  -h, --help           this text\n"
+        "\n"
+        "The least that it needs:\n"
+        "  sluice ingest --set source.endpoint=tcp://DETECTOR:31001 --set writer.directory=DIR\n"
+        "\n"
+        "Log lines go to stderr. At the end of each series one JSON line on stdout says what was\n"
+        "received, written, visible and lost. The first SIGINT or SIGTERM drains and closes, a\n"
+        "second one gives up what is not written yet.\n"
+        "\n"
+        "exit: 0 all well, 1 a series failed, 2 usage or configuration,\n"
+        "      3 it ran, but images were lost or refused");
+}
+
+/* ---- summaries: service thread ---- */
+
+static int worse(int a, int b)
+{
+    static const int order[] = {SLUICE_EXIT_FAILED, SLUICE_EXIT_USAGE, SLUICE_EXIT_LOSSES};
+    for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+        if (a == order[i] || b == order[i]) {
+            return order[i];
+        }
+    }
+    return SLUICE_EXIT_OK;
+}
+
+static void on_summary(void *context, const struct sluice_summary *summary)
+{
+    struct ingest *ingest = context;
+    struct sluice_json json = {0};
+    sluice_summary_json(summary, &json);
+    if (json.failed) {
+        sluice_log_error("ingest", "no memory for the summary of series %" PRIu64,
+                         summary->series_id);
+    } else if (printf("%s\n", json.text) < 0 || fflush(stdout) != 0) {
+        sluice_log_error("ingest", "the summary could not be written to stdout: %s",
+                         strerror(errno));
+    }
+    sluice_json_close(&json);
+    ingest->worst = worse(ingest->worst, sluice_summary_exit_code(summary));
+    ingest->series_closed++;
+    if (ingest->series_max != 0 && ingest->series_closed == ingest->series_max) {
+        pthread_kill(ingest->main_thread, SIGUSR1); /* nothing more to wait for */
+    }
+}
+
+/* ---- command line and configuration ---- */
+
+/* SLUICE_OK to go on, SLUICE_END when --help was answered, SLUICE_USAGE. */
+static enum sluice_status parse(struct ingest *ingest, int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"set", required_argument, NULL, 's'},
+        {"series", required_argument, NULL, 'n'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
+    };
+    struct sluice_error error = {0};
+    const char *file = NULL;
+    const char **assignments = calloc((size_t)argc, sizeof(*assignments));
+    size_t assignment_count = 0;
+    enum sluice_status status = assignments != NULL ? SLUICE_OK : SLUICE_NO_MEMORY;
+    int option;
+    optind = 1;
+    while (status == SLUICE_OK && (option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+        char *end = NULL;
+        switch (option) {
+        case 'c':
+            file = optarg;
+            break;
+        case 's':
+            assignments[assignment_count++] = optarg;
+            break;
+        case 'n':
+            errno = 0;
+            ingest->series_max = strtoull(optarg, &end, 10);
+            if (errno != 0 || *end != '\0' || end == optarg || *optarg == '-' ||
+                ingest->series_max == 0) {
+                status = sluice_error_set(&error, SLUICE_USAGE,
+                                          "--series %s: a whole number above 0 is wanted", optarg);
+            }
+            break;
+        case 'h':
+            print_help();
+            free(assignments);
+            return SLUICE_END;
+        default:
+            status = sluice_error_set(&error, SLUICE_USAGE, "see sluice ingest --help");
+        }
+    }
+    if (status == SLUICE_OK && optind < argc) {
+        status = sluice_error_set(&error, SLUICE_USAGE,
+                                  "\"%s\" is not an option; see sluice ingest "
+                                  "--help",
+                                  argv[optind]);
+    }
+    if (status == SLUICE_OK && file != NULL) {
+        status = sluice_config_load_file(&ingest->config, file, &error);
+    }
+    for (size_t i = 0; status == SLUICE_OK && i < assignment_count; i++) {
+        status = sluice_config_set(&ingest->config, assignments[i], &error);
+    }
+    if (status == SLUICE_OK) {
+        status = sluice_config_finish(&ingest->config, &error);
+    }
+    if (status == SLUICE_OK) {
+        status = sluice_config_require(&ingest->config, SLUICE_KEY_source_endpoint, &error);
+    }
+    free(assignments);
+    if (status != SLUICE_OK) {
+        fprintf(stderr, "sluice ingest: %s\n",
+                error.message[0] != '\0' ? error.message : sluice_status_text(status));
+    }
+    return status;
+}
+
+/* ---- life ---- */
+
+static enum sluice_status make_directory(const char *path, struct sluice_error *error)
+{
+    char partial[1024];
+    if (strlen(path) >= sizeof(partial)) {
+        return sluice_error_set(error, SLUICE_CONFIG, "instance.state_directory is too long");
+    }
+    for (size_t i = 1; i <= strlen(path); i++) {
+        if (path[i] != '/' && path[i] != '\0') {
+            continue;
+        }
+        memcpy(partial, path, i);
+        partial[i] = '\0';
+        if (mkdir(partial, 0755) != 0 && errno != EEXIST) {
+            return sluice_error_errno(error, SLUICE_CONFIG, errno,
+                                      "instance.state_directory: cannot make %s", partial);
+        }
+    }
+    return SLUICE_OK;
+}
+
+/* The counters of this instance. When another process has the default name, this one takes a name
+ * of its own: two programs started side by side without a name are no mistake. */
+static enum sluice_status open_counters(struct ingest *ingest, struct sluice_error *error)
+{
+    const struct sluice_config *config = &ingest->config;
+    char path[1200];
+    enum sluice_status status = make_directory(config->state_directory, error);
+    if (status != SLUICE_OK) {
+        return status;
+    }
+    snprintf(path, sizeof(path), "%s/%s.counters", config->state_directory, config->instance_name);
+    status = sluice_counters_create(path, &ingest->counters, error);
+    if (status == SLUICE_EXISTS && config->origins[SLUICE_KEY_instance_name].line == 0) {
+        sluice_error_clear(error);
+        snprintf(path, sizeof(path), "%s/%s-%ld.counters", config->state_directory,
+                 config->instance_name, (long)getpid());
+        status = sluice_counters_create(path, &ingest->counters, error);
+    }
+    if (status == SLUICE_EXISTS) {
+        sluice_error_prefix(error, "instance.name \"%s\" is in use", config->instance_name);
+    } else if (status == SLUICE_OK) {
+        sluice_log_info("ingest", "counters in %s", path);
+    }
+    return status;
+}
+
+static enum sluice_status create(struct ingest *ingest, struct sluice_error *error)
+{
+    const struct sluice_clock *clock = sluice_clock_system();
+    struct sluice_source_settings source_settings = ingest->config.source;
+    source_settings.series_max = ingest->series_max;
+    const uint32_t slots = sluice_source_slot_count(&source_settings);
+    enum sluice_status status = open_counters(ingest, error);
+    if (status != SLUICE_OK) {
+        return status;
+    }
+    if (sluice_spsc_init(&ingest->to_writer, slots, 0) != SLUICE_OK ||
+        sluice_spsc_init(&ingest->to_source, slots, 0) != SLUICE_OK ||
+        sluice_events_init(&ingest->events) != SLUICE_OK) {
+        return sluice_error_set(error, SLUICE_NO_MEMORY, "no memory for the rings");
+    }
+    ingest->events_made = true;
+    const struct sluice_source_ports source_ports = {
+        .out = &ingest->to_writer,
+        .out_wake = &ingest->writer_wake,
+        .free = &ingest->to_source,
+        .free_wake = &ingest->source_wake,
+        .progress = &ingest->progress,
+        .counters = ingest->counters,
+        .clock = clock,
+    };
+    status = sluice_source_create(&source_settings, &source_ports, &ingest->source, error);
+    if (status != SLUICE_OK) {
+        return status;
+    }
+    const struct sluice_writer_ports writer_ports = {
+        .frames = sluice_source_frames(ingest->source),
+        .in = &ingest->to_writer,
+        .in_wake = &ingest->writer_wake,
+        .free = &ingest->to_source,
+        .free_wake = &ingest->source_wake,
+        .events = &ingest->events,
+        .progress = &ingest->progress,
+        .counters = ingest->counters,
+        .clock = clock,
+    };
+    status = sluice_writer_create(&ingest->config.writer, &writer_ports, &ingest->writer, error);
+    if (status != SLUICE_OK) {
+        return status;
+    }
+    const struct sluice_service_settings service_settings = {
+        .notify_endpoint = ingest->config.notify_endpoint,
+    };
+    const struct sluice_service_ports service_ports = {
+        .events = &ingest->events,
+        .counters = ingest->counters,
+        .on_summary = on_summary,
+        .on_summary_context = ingest,
+    };
+    return sluice_service_create(&service_settings, &service_ports, &ingest->service, error);
+}
+
+static enum sluice_status start(struct ingest *ingest, struct sluice_error *error)
+{
+    const struct sluice_agent_settings service_settings = {.cpu = -1, .spin_us = 0};
+    enum sluice_status status =
+        sluice_agent_start(&ingest->service_agent, &sluice_service_agent_ops, ingest->service,
+                           &service_settings, error);
+    if (status == SLUICE_OK) {
+        status = sluice_agent_start(&ingest->writer_agent, &sluice_writer_agent_ops, ingest->writer,
+                                    &ingest->config.writer_agent, error);
+    }
+    if (status == SLUICE_OK) {
+        status = sluice_agent_start(&ingest->source_agent, &sluice_source_agent_ops, ingest->source,
+                                    &ingest->config.source_agent, error);
+    }
+    return status;
+}
+
+static void destroy(struct ingest *ingest)
+{
+    sluice_service_destroy(ingest->service);
+    sluice_writer_destroy(ingest->writer);
+    sluice_source_destroy(ingest->source);
+    if (ingest->events_made) {
+        sluice_events_close(&ingest->events);
+    }
+    sluice_spsc_close(&ingest->to_writer);
+    sluice_spsc_close(&ingest->to_source);
+    sluice_counters_destroy(ingest->counters);
+    sluice_config_close(&ingest->config);
+}
+
+/* ---- running and stopping: main thread ---- */
+
+static int wait_signal(const sigset_t *signals, int64_t timeout_ns)
+{
+    const struct timespec timeout = {
+        .tv_sec = timeout_ns / SLUICE_NS_PER_S,
+        .tv_nsec = timeout_ns % SLUICE_NS_PER_S,
+    };
+    for (;;) {
+        const int number =
+            timeout_ns < 0 ? sigwaitinfo(signals, NULL) : sigtimedwait(signals, NULL, &timeout);
+        if (number >= 0 || errno != EINTR) {
+            return number;
+        }
+    }
+}
+
+static void leave_hung(const struct ingest *ingest)
+{
+    sluice_log_error("ingest",
+                     "closing hangs, leaving: %" PRIu64 " images visible, %" PRIu64
+                     " written but perhaps not readable, %" PRIu64 " received",
+                     sluice_counter_get(ingest->counters, SLUICE_COUNTER_WRITER_IMAGES_VISIBLE),
+                     sluice_counter_get(ingest->counters, SLUICE_COUNTER_WRITER_IMAGES_WRITTEN),
+                     sluice_counter_get(ingest->counters, SLUICE_COUNTER_SOURCE_IMAGES));
+    _exit(SLUICE_EXIT_FAILED);
+}
+
+/* From the first signal until the writer has closed everything. */
+static void drain(struct ingest *ingest, const sigset_t *signals)
+{
+    const struct sluice_clock *clock = sluice_clock_system();
+    int64_t deadline_ns = sluice_now_ns(clock) + ingest->config.writer.drain_timeout_ns;
+    bool given_up = false;
+    while (!sluice_load_acquire(&ingest->writer_agent.done)) {
+        const int number = wait_signal(signals, DRAIN_LOOK_NS);
+        const bool again = number == SIGINT || number == SIGTERM;
+        const bool late = sluice_now_ns(clock) >= deadline_ns;
+        if (!again && !late) {
+            continue;
+        }
+        if (given_up && late) {
+            leave_hung(ingest);
+        }
+        if (!given_up) {
+            sluice_log_warning("ingest", "%s: giving up what is not written yet",
+                               again ? "second signal" : "writer.drain_timeout_ms is over");
+            sluice_writer_give_up(ingest->writer);
+            given_up = true;
+            deadline_ns = sluice_now_ns(clock) + GIVE_UP_NS;
+        }
+    }
+}
+
+static void run(struct ingest *ingest, const sigset_t *signals)
+{
+    sluice_log_info("ingest", "%s %s, writing to %s, ready",
+                    ingest->config.source.bind ? "bound to" : "connected to",
+                    sluice_source_endpoint(ingest->source), ingest->config.writer.directories[0]);
+    const int number = wait_signal(signals, -1);
+    if (number != SIGUSR1) {
+        sluice_log_info("ingest", "%s: draining; a second one gives up what is not written yet",
+                        number == SIGINT ? "SIGINT" : "SIGTERM");
+        sluice_source_request_stop(ingest->source);
+        drain(ingest, signals);
+    }
+    sluice_agent_join(&ingest->source_agent);
+    sluice_agent_join(&ingest->writer_agent);
+    sluice_service_finish(ingest->service);
+    sluice_agent_join(&ingest->service_agent);
+}
+
+int sluice_verb_ingest(int argc, char **argv)
+{
+    static struct ingest ingest; /* zeroed; its rings want their alignment */
+    struct sluice_error error = {0};
+    sigset_t signals;
+    ingest.main_thread = pthread_self();
+    if (sluice_config_init(&ingest.config, &error) != SLUICE_OK) {
+        fprintf(stderr, "sluice ingest: %s\n", error.message);
+        return SLUICE_EXIT_FAILED;
+    }
+    enum sluice_status status = parse(&ingest, argc, argv);
+    if (status != SLUICE_OK) {
+        sluice_config_close(&ingest.config);
+        return status == SLUICE_END ? SLUICE_EXIT_OK : SLUICE_EXIT_USAGE;
+    }
+    sluice_log_set_level(ingest.config.log_level);
+    /* Before any thread is made, libzmq's too: signals are the main thread's. */
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+
+    status = create(&ingest, &error);
+    if (status != SLUICE_OK) {
+        fprintf(stderr, "sluice ingest: %s\n", error.message);
+        destroy(&ingest);
+        return SLUICE_EXIT_USAGE;
+    }
+    status = start(&ingest, &error);
+    if (status != SLUICE_OK) {
+        /* Threads that did start cannot be undone in order; nothing was received yet. */
+        fprintf(stderr, "sluice ingest: %s\n", error.message);
+        _exit(SLUICE_EXIT_FAILED);
+    }
+    run(&ingest, &signals);
+    const int code = ingest.worst;
+    destroy(&ingest);
+    return code;
+}
