@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * `sluice VERB …`: one table of verbs; each parses its own command line. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/verbs.h"
+#include "config/nearest.h"
+
+struct verb {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *help;
+};
+
+static const struct verb verbs[] = {
+#ifdef SLUICE_VERB_INGEST
+    {"ingest", sluice_verb_ingest, "receive a detector's stream and write SWMR HDF5 files"},
+#endif
+#ifdef SLUICE_VERB_STATS
+    {"stats", sluice_verb_stats, "statistics of every image, of finished or growing files"},
+#endif
+#ifdef SLUICE_VERB_SIMULATE
+    {"simulate", sluice_verb_simulate, "be a detector: replay captured messages or make images"},
+#endif
+#ifdef SLUICE_VERB_BENCH
+    {"bench", sluice_verb_bench, "measure the way of a frame on this machine"},
+#endif
+    {"config", sluice_verb_config, "check a configuration and print what is in force"},
+};
+#define VERB_COUNT (sizeof verbs / sizeof *verbs)
+
+static void print_usage(FILE *stream)
+{
+    fputs("usage: sluice VERB [OPTION]...\n"
+          "\n"
+          "Detector frames from ZeroMQ to SWMR HDF5 files and live statistics.\n"
+          "\n",
+          stream);
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        fprintf(stream, "  %-10s %s\n", verbs[i].name, verbs[i].help);
+    }
+    fputs("\n"
+          "  sluice VERB --help   the options of a verb\n"
+          "  sluice --version     the version\n"
+          "\n"
+          "Exit status: 0 all well, 1 it failed, 2 usage or configuration, 3 it ran, but images\n"
+          "were lost or refused.\n",
+          stream);
+}
+
+static int unknown_verb(const char *name)
+{
+    const char *names[VERB_COUNT];
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        names[i] = verbs[i].name;
+    }
+    const char *nearest = sluice_nearest(name, names, VERB_COUNT);
+    fprintf(stderr, "sluice: unknown verb \"%s\"", name);
+    if (nearest) {
+        fprintf(stderr, "; did you mean %s?", nearest);
+    }
+    fputs("\n`sluice --help` lists the verbs.\n", stderr);
+    return SLUICE_EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_usage(stderr);
+        return SLUICE_EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
+        print_usage(stdout);
+        return fflush(stdout) == 0 ? SLUICE_EXIT_OK : SLUICE_EXIT_FAILED;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        puts("sluice " SLUICE_VERSION);
+        return fflush(stdout) == 0 ? SLUICE_EXIT_OK : SLUICE_EXIT_FAILED;
+    }
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        if (strcmp(argv[1], verbs[i].name) == 0) {
+            return verbs[i].run(argc - 1, argv + 1);
+        }
+    }
+    return unknown_verb(argv[1]);
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What one key alone cannot say: keys that must agree with each other, defaults that depend on the
+ * user, and settings that two rooms share. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config/value.h"
+
+enum sluice_status sluice_config_require(const struct sluice_config *config,
+                                         enum sluice_config_key_id id, struct sluice_error *error)
+{
+    const struct sluice_config_key *key = sluice_config_key(id);
+    const char *text = NULL;
+    if (key->bytes == sizeof text) {
+        memcpy(&text, (const char *)config + key->offset, sizeof text);
+    }
+    if (text && *text) {
+        return SLUICE_OK;
+    }
+    return sluice_error_set(
+        error, SLUICE_CONFIG, "%s is not set: give --set %s=%s, or put it into the file", key->name,
+        key->name, key->type == SLUICE_TYPE_ENDPOINT ? "tcp://HOST:31001" : "TEXT");
+}
+
+static enum sluice_status fill_state_directory(struct sluice_config *config,
+                                               struct sluice_error *error)
+{
+    const char *runtime = getenv("XDG_RUNTIME_DIR");
+    char path[1024];
+    int length;
+    if (config->state_directory[0] != '\0') {
+        return SLUICE_OK;
+    }
+    if (runtime && runtime[0] == '/') {
+        length = snprintf(path, sizeof path, "%s/sluice", runtime);
+    } else if (geteuid() == 0) {
+        length = snprintf(path, sizeof path, "/run/sluice");
+    } else {
+        length = snprintf(path, sizeof path, "/tmp/sluice-%u", (unsigned)geteuid());
+    }
+    if (length > (int)sluice_config_key(SLUICE_KEY_instance_state_directory)->max) {
+        return sluice_error_set(error, SLUICE_CONFIG,
+                                "XDG_RUNTIME_DIR is too long; set instance.state_directory");
+    }
+    config->state_directory = sluice_config_keep(config, path);
+    return config->state_directory ? SLUICE_OK
+                                   : sluice_error_set(error, SLUICE_NO_MEMORY, "out of memory");
+}
+
+enum sluice_status sluice_config_finish(struct sluice_config *config, struct sluice_error *error)
+{
+    const struct sluice_source_settings *source = &config->source;
+    struct sluice_writer_settings *writer = &config->writer;
+    if (writer->images_per_file > writer->images_per_file_max) {
+        return sluice_error_set(error, SLUICE_CONFIG,
+                                "writer.images_per_file (%llu) is larger than "
+                                "writer.images_per_file_max (%llu)",
+                                (unsigned long long)writer->images_per_file,
+                                (unsigned long long)writer->images_per_file_max);
+    }
+    if (!source->bind && strncmp(source->endpoint, "tcp://*:", 8) == 0) {
+        return sluice_error_set(
+            error, SLUICE_CONFIG,
+            "source.endpoint: %s can only be bound: name the detector's host, or "
+            "set source.mode to bind",
+            source->endpoint);
+    }
+    if (source->endpoint[0] != '\0' && strcmp(source->endpoint, config->notify_endpoint) == 0) {
+        return sluice_error_set(error, SLUICE_CONFIG,
+                                "source.endpoint and notify.endpoint are the same: %s",
+                                source->endpoint);
+    }
+    config->source.user_data_bytes_max = writer->user_data_bytes_max;
+    writer->id_jump_max = source->id_jump_max;
+    return fill_state_directory(config, error);
+}
