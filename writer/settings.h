@@ -21,6 +21,7 @@ enum sluice_durable {
 struct sluice_axis_setting {
     char name[64];
     double vector[3];
+    char depends_on[64]; /* another axis; "": none, it stands on the laboratory */
 };
 #define SLUICE_AXIS_SETTINGS_MAX 16
 

@@ -50,11 +50,16 @@ enum sluice_status sluice_h5_register_filters(struct sluice_error *error)
 
 enum sluice_status sluice_h5_init(struct sluice_error *error)
 {
+    static _Thread_local bool ready;
+    if (ready)
+        return SLUICE_OK;
     H5dont_atexit(); /* says no when it was said before: nothing to hear */
     if (H5open() < 0)
         return sluice_error_set(error, SLUICE_SYSTEM, "HDF5 does not start");
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* a setting of the calling thread */
-    return sluice_h5_register_filters(error);
+    enum sluice_status status = sluice_h5_register_filters(error);
+    ready = status == SLUICE_OK;
+    return status;
 }
 
 hid_t sluice_h5_memory_type(enum sluice_dtype dtype)
@@ -142,8 +147,8 @@ const void *sluice_h5_fill_value(enum sluice_dtype dtype)
     }
 }
 
-enum sluice_status sluice_h5_group(hid_t parent, const char *path, const char *nx_class,
-                                   hid_t *group, struct sluice_error *error)
+enum sluice_status sluice_h5_make_group(hid_t parent, const char *path, const char *nx_class,
+                                        hid_t *group, struct sluice_error *error)
 {
     enum sluice_status status = SLUICE_OK;
     hid_t id = H5I_INVALID_HID;

@@ -7,8 +7,8 @@
  * Threads: the one that calls HDF5. Cold: every function may allocate and block.
  * Errors: HDF5 keeps what went wrong only until its next call, a close included. So each function
  * here fills `error` where it failed, and callers call sluice_h5_error before they clean up. */
-#ifndef SLUICE_WRITER_H5_H
-#define SLUICE_WRITER_H5_H
+#ifndef SLUICE_WRITER_H5_H5_H
+#define SLUICE_WRITER_H5_H5_H
 
 #include <hdf5.h>
 
@@ -41,8 +41,8 @@ const void *sluice_h5_fill_value(enum sluice_dtype dtype);
 
 /* A group (missing ones above it too), with @NX_class unless that is NULL. *group is filled, the
  * caller closes it; a NULL `group` closes it at once. */
-enum sluice_status sluice_h5_group(hid_t parent, const char *path, const char *nx_class,
-                                   hid_t *group, struct sluice_error *error);
+enum sluice_status sluice_h5_make_group(hid_t parent, const char *path, const char *nx_class,
+                                        hid_t *group, struct sluice_error *error);
 
 enum sluice_status sluice_h5_attribute_text(hid_t object, const char *name, const char *text,
                                             struct sluice_error *error);

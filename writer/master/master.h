@@ -5,7 +5,11 @@
  *
  * Writer thread only (HDF5). Each file is written under a temporary name in the same directory and
  * renamed over the old one, so that a reader sees the old or the new one, whole; it keeps the old
- * one while it has it open. Blocks for as long as the file system takes. */
+ * one while it has it open. Blocks for as long as the file system takes.
+ *
+ * `nimages` and the arrays of the sample's axes have one entry a row. While a file grows, that is
+ * what the rows will be when it is full or number_of_images is reached, whichever is first: the
+ * master is rewritten then. Where the number is unknown only rows of complete files count. */
 #ifndef SLUICE_WRITER_MASTER_H
 #define SLUICE_WRITER_MASTER_H
 
@@ -14,10 +18,13 @@
 #include "writer/layout/layout.h"
 #include "writer/settings.h"
 
+/* The data files in image order. */
 struct sluice_master_file {
     const char *path;   /* absolute, of the data file */
     uint64_t rows;      /* now in it; for the growing one: what it will hold at most */
     bool growing;       /* at most one, the last: mapped without limit, so that it is live */
+    uint64_t first_row; /* of the series, where the file before it is not full (rows between read
+                           as no data); 0, or less than its end: right behind that one */
 };
 
 enum sluice_master_state {
@@ -31,7 +38,7 @@ struct sluice_master_input {
     const struct sluice_metadata_settings *metadata;
     const char *directory, *name; /* where the masters lie, NAME */
     uint32_t channel_index;
-    const char *dataset; /* of this channel below /entry/data of the data files */
+    const char *dataset;     /* of this channel below /entry/data of the data files */
     enum sluice_dtype dtype; /* of this channel's dataset */
     const struct sluice_master_file *files;
     size_t file_count;

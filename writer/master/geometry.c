@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Where the pixels are and how the sample turns, as chains of transformations in the NXmx frame
+ * (x against the fast pixels' direction as seen along the beam, z along the beam).
+ *
+ * Each chain is built from its end ("."): an element whose values are unknown is left out, and what
+ * would stand on it stands on the one before, so that every @depends_on names something that is
+ * there. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/log.h"
+#include "writer/master/parts.h"
+
+#define DETECTOR   "/entry/instrument/detector"
+#define MODULE     DETECTOR "/module"
+#define SAMPLE     "/entry/sample"
+#define AXES       SAMPLE "/transformations"
+#define PATH_BYTES (sizeof AXES + SLUICE_NAME_BYTES + sizeof "/_increment_set")
+
+/* Puts a scalar translation, or not when it is unknown; returns what the next one stands on. */
+static const char *translation(struct sluice_tree *tree, const char *path, double value,
+                               const double vector[3], const char *depends_on)
+{
+    struct sluice_transformation transformation = {
+        .path = path,
+        .type = "translation",
+        .unit = "m",
+        .values = &value,
+        .depends_on = depends_on,
+    };
+    if (isnan(value))
+        return depends_on;
+    memcpy(transformation.vector, vector, sizeof transformation.vector);
+    sluice_tree_transformation(tree, &transformation);
+    return path;
+}
+
+static void put_detector(struct sluice_tree *tree, const struct sluice_series *series,
+                         const struct sluice_master_facts *facts)
+{
+    const double beam[3] = {0, 0, 1}, fast[3] = {-1, 0, 0}, slow[3] = {0, -1, 0};
+    const hsize_t pair = 2;
+    const int32_t origin[2] = {0, 0}, stride[2] = {1, 1};
+    const int32_t size[2] = {facts->height, facts->width};
+    sluice_tree_array(tree, MODULE "/data_origin", SLUICE_I32, 1, &pair, origin, NULL);
+    sluice_tree_array(tree, MODULE "/data_size", SLUICE_I32, 1, &pair, size, NULL);
+    sluice_tree_array(tree, MODULE "/data_stride", SLUICE_I32, 1, &pair, stride, NULL);
+
+    const char *stands_on =
+        translation(tree, DETECTOR "/transformations/translation", facts->distance, beam, ".");
+    sluice_tree_text(tree, DETECTOR "/depends_on", stands_on);
+
+    double x = series->beam_center_x * series->pixel_size_x;
+    double y = series->beam_center_y * series->pixel_size_y;
+    double norm = hypot(x, y);
+    double centre[3] = {1, 0, 0};
+    if (norm > 0) {
+        centre[0] = x / norm;
+        centre[1] = y / norm;
+    }
+    stands_on = translation(tree, MODULE "/module_offset", norm, centre, stands_on);
+    translation(tree, MODULE "/fast_pixel_direction", series->pixel_size_x, fast, stands_on);
+    translation(tree, MODULE "/slow_pixel_direction", series->pixel_size_y, slow, stands_on);
+}
+
+static const struct sluice_axis_setting *setting_of(const struct sluice_metadata_settings *settings,
+                                                    const char *name)
+{
+    for (size_t i = 0; i < settings->axis_count; i++) {
+        if (strcmp(settings->axes[i].name, name) == 0)
+            return &settings->axes[i];
+    }
+    return NULL;
+}
+
+static int axis_named(const struct sluice_series *series, const char *name)
+{
+    for (uint32_t i = 0; name != NULL && i < series->axis_count; i++) {
+        if (strcmp(series->axes[i].name, name) == 0)
+            return (int)i;
+    }
+    return -1;
+}
+
+/* The axis that a configured one stands on; -1: none, not one of this series, or it would go round
+ * in a circle. */
+static int axis_below(const struct sluice_master_input *input, uint32_t axis)
+{
+    const struct sluice_series *series = input->series;
+    int first = -1, at = (int)axis;
+    for (uint32_t steps = 0; steps <= series->axis_count; steps++) {
+        const struct sluice_axis_setting *setting =
+            setting_of(input->metadata, series->axes[at].name);
+        at = setting == NULL ? -1 : axis_named(series, setting->depends_on);
+        if (steps == 0)
+            first = at;
+        if (at < 0)
+            return first;
+    }
+    return -1;
+}
+
+/* The configured one, else the first that turns, else the first. */
+static int rotation_axis(const struct sluice_master_input *input)
+{
+    const struct sluice_series *series = input->series;
+    int axis = axis_named(series, input->metadata->rotation_axis);
+    for (uint32_t i = 0; axis < 0 && i < series->axis_count; i++) {
+        if (series->axes[i].increment != 0 && !isnan(series->axes[i].increment))
+            axis = (int)i;
+    }
+    return axis < 0 && series->axis_count > 0 ? 0 : axis;
+}
+
+static void axis_path(const struct sluice_axis *axis, const char *suffix, char path[PATH_BYTES])
+{
+    struct sluice_span name = {(const uint8_t *)axis->name, strlen(axis->name)};
+    char safe[SLUICE_NAME_BYTES];
+    sluice_layout_safe_component(name, safe, sizeof safe);
+    snprintf(path, PATH_BYTES, "%s/%s%s", AXES, safe, suffix);
+}
+
+/* `count` values from `first` in steps of `step`. */
+static void fill_line(double *values, size_t count, double first, double step)
+{
+    for (size_t i = 0; i < count; i++)
+        values[i] = first + (double)i * step;
+}
+
+/* The three arrays of one axis; `values` has room for one. */
+static void put_axis(struct sluice_tree *tree, const struct sluice_master_input *input,
+                     uint32_t index, double *values, size_t count, const char *stands_on)
+{
+    const struct sluice_axis *axis = &input->series->axes[index];
+    const struct sluice_axis_setting *setting = setting_of(input->metadata, axis->name);
+    double step = isnan(axis->increment) ? 0 : axis->increment;
+    hsize_t shape = count;
+    char path[PATH_BYTES];
+    axis_path(axis, "", path);
+    struct sluice_transformation transformation = {
+        .path = path,
+        .type = "rotation",
+        .unit = "degree",
+        .values = values,
+        .count = count,
+        .vector = {-1, 0, 0},
+        .depends_on = stands_on,
+    };
+    if (setting != NULL)
+        memcpy(transformation.vector, setting->vector, sizeof transformation.vector);
+    fill_line(values, count, axis->start, step);
+    sluice_tree_transformation(tree, &transformation);
+    axis_path(axis, "_end", path);
+    fill_line(values, count, axis->start + step, step);
+    sluice_tree_array(tree, path, SLUICE_F64, 1, &shape, values, "degree");
+    axis_path(axis, "_increment_set", path);
+    fill_line(values, count, step, 0);
+    sluice_tree_array(tree, path, SLUICE_F64, 1, &shape, values, "degree");
+}
+
+/* False for an axis that cannot be written: without a start, or whose name (made safe) another one
+ * has taken, as itself or with a suffix. */
+static bool can_put(const struct sluice_series *series, uint32_t index)
+{
+    static const char *const suffixes[] = {"", "_end", "_increment_set"};
+    char mine[PATH_BYTES], other[PATH_BYTES];
+    if (isnan(series->axes[index].start))
+        return false;
+    for (uint32_t i = 0; i < index; i++) {
+        if (isnan(series->axes[i].start))
+            continue;
+        for (int pair = 0; pair < 9; pair++) {
+            axis_path(&series->axes[index], suffixes[pair / 3], mine);
+            axis_path(&series->axes[i], suffixes[pair % 3], other);
+            if (strcmp(mine, other) == 0)
+                return false;
+        }
+    }
+    return true;
+}
+
+static void put_sample(struct sluice_tree *tree, const struct sluice_master_input *input,
+                       size_t count)
+{
+    const struct sluice_series *series = input->series;
+    char path[PATH_BYTES] = ".";
+    int turning = rotation_axis(input);
+    if (turning >= 0 && can_put(series, (uint32_t)turning))
+        axis_path(&series->axes[turning], "", path);
+    sluice_tree_text(tree, SAMPLE "/depends_on", path);
+    if (series->axis_count == 0 || tree->status != SLUICE_OK)
+        return;
+    double *values = calloc(count + 1, sizeof *values);
+    if (values == NULL) {
+        sluice_tree_check(tree, sluice_error_set(tree->error, SLUICE_NO_MEMORY,
+                                                 "no memory for the axes of %zu images", count));
+        return;
+    }
+    for (uint32_t i = 0; i < series->axis_count; i++) {
+        if (!can_put(series, i)) {
+            sluice_log_warning("master", "axis left out, no start or its name is taken: axis=%s",
+                               series->axes[i].name);
+            continue;
+        }
+        int below = axis_below(input, i);
+        snprintf(path, sizeof path, ".");
+        if (below >= 0 && can_put(series, (uint32_t)below))
+            axis_path(&series->axes[below], "", path);
+        put_axis(tree, input, i, values, count, path);
+    }
+    free(values);
+}
+
+void sluice_master_put_geometry(struct sluice_tree *tree, const struct sluice_master_input *input,
+                                const struct sluice_master_facts *facts)
+{
+    put_detector(tree, input->series, facts);
+    put_sample(tree, input, (size_t)facts->rows);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Puts objects into one master while it is made. The first error sticks: every later call then does
+ * nothing, so that a list of calls needs one check at its end.
+ *
+ * What is unknown is left out: an empty text, a NaN. Text is made ASCII: what is outside becomes
+ * \uXXXX (surrogate pairs beyond 16 bits, \ufffd where it is not UTF-8), so JSON stays JSON. */
+#ifndef SLUICE_WRITER_MASTER_TREE_H
+#define SLUICE_WRITER_MASTER_TREE_H
+
+#include "writer/h5/h5.h"
+
+struct sluice_tree {
+    hid_t file;
+    struct sluice_error *error;
+    enum sluice_status status;
+};
+
+/* Sets the first error; says whether `status` was OK. */
+bool sluice_tree_check(struct sluice_tree *tree, enum sluice_status status);
+
+void sluice_tree_group(struct sluice_tree *tree, const char *path, const char *nx_class);
+void sluice_tree_text(struct sluice_tree *tree, const char *path, const char *text);
+/* A scalar; `unit` NULL: no @units. */
+void sluice_tree_scalar(struct sluice_tree *tree, const char *path, enum sluice_dtype dtype,
+                        const void *value, const char *unit);
+void sluice_tree_f64(struct sluice_tree *tree, const char *path, double value, const char *unit);
+/* NULL `values`: zeros. */
+void sluice_tree_array(struct sluice_tree *tree, const char *path, enum sluice_dtype dtype,
+                       int rank, const hsize_t *shape, const void *values, const char *unit);
+/* A text attribute of the object at `path`. */
+void sluice_tree_attribute(struct sluice_tree *tree, const char *path, const char *name,
+                           const char *text);
+
+/* A transformation: `count` 0 is a scalar. Its offset is zero. */
+struct sluice_transformation {
+    const char *path, *type, *unit;
+    const double *values;
+    size_t count;
+    double vector[3];
+    const char *depends_on;
+};
+void sluice_tree_transformation(struct sluice_tree *tree,
+                                const struct sluice_transformation *transformation);
+
+#endif
