@@ -130,6 +130,62 @@ static void push_and_signal(struct sluice_spsc *ring, struct sluice_wake *wake, 
     sluice_wake_signal(wake);
 }
 
+/* ---- the bare ring, smaller than what goes through it: full and empty, no event count ---- */
+
+struct bare {
+    struct sluice_spsc ring;
+    uint64_t total;
+};
+
+static void *bare_push(void *context)
+{
+    struct bare *bare = context;
+    for (uint64_t i = 0; i < bare->total; i++) {
+        while (sluice_spsc_push(&bare->ring, (uint32_t)mix(i)) != SLUICE_OK) {
+            sched_yield();
+        }
+    }
+    return NULL;
+}
+
+static void *bare_pop(void *context)
+{
+    struct bare *bare = context;
+    for (uint64_t i = 0; i < bare->total;) {
+        uint32_t slots[3];
+        uint32_t count;
+        if (i % 2 == 0) {
+            count = sluice_spsc_pop(&bare->ring, slots) == SLUICE_OK;
+        } else {
+            count = sluice_spsc_pop_many(&bare->ring, slots, 3);
+        }
+        if (count == 0) {
+            sched_yield();
+        }
+        for (uint32_t k = 0; k < count; k++, i++) {
+            CHECK(slots[k] == (uint32_t)mix(i), "number %llu is wrong", (unsigned long long)i);
+        }
+    }
+    return NULL;
+}
+
+static void test_a_place_is_written_again_only_after_it_was_read(void **state)
+{
+    (void)state;
+    struct bare *bare = aligned_alloc(SLUICE_CACHE_LINE, sizeof *bare);
+    assert_non_null(bare);
+    bare->total = 300000 * scale;
+    assert_int_equal(sluice_spsc_init(&bare->ring, 4, UINT32_MAX - 100000), SLUICE_OK);
+    pthread_t producer, consumer;
+    start(&consumer, bare_pop, bare);
+    start(&producer, bare_push, bare);
+    join(producer, "the producer");
+    join(consumer, "the consumer");
+    assert_int_equal(sluice_spsc_count(&bare->ring), 0);
+    sluice_spsc_close(&bare->ring);
+    free(bare);
+}
+
 /* ---- one producer, one consumer ---- */
 
 struct pair {
@@ -497,6 +553,7 @@ int main(int argc, char **argv)
     }
     printf("SLUICE_SEED=%llu\n", (unsigned long long)seed);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_place_is_written_again_only_after_it_was_read),
         cmocka_unit_test(test_images_pass_whole_and_in_order_at_full_speed),
         cmocka_unit_test(test_images_pass_whole_and_in_order_when_taken_many_at_once),
         cmocka_unit_test(test_both_sides_wake_each_other_over_a_single_slot),
