@@ -39,7 +39,7 @@ struct sluice_message_head {
 /* Where the decoder puts the JSON of an image's user data: the slot's own buffer. */
 struct sluice_text_buffer {
     char *data;
-    size_t capacity; /* the text is cut to fit, and stays well-formed UTF-8 (it is ASCII) */
+    size_t capacity; /* text that does not fit becomes {"bytes":N,"omitted":true}, or nothing */
 };
 
 /* True for bytes that can be the beginning of a Stream V2 message: a CBOR map, with or without the
@@ -48,19 +48,23 @@ bool sluice_stream2_probe(struct sluice_span message);
 
 /* Decodes any message. `head` is always filled. For an image also `image`: every plane with shape,
  * type, encoding and a payload whose framing agrees with them (sluice_codec_check), user data as
- * JSON into `user_data`. For start and end only the head: use sluice_stream2_start for the rest.
+ * JSON (ASCII, empty for null) into `user_data`, which may be NULL. For start and end only the head:
+ * use sluice_stream2_start for the rest. Keys may come in any order; of a key that stands twice the
+ * first counts; unknown ones are passed over. A series_id is required, and an image_id of an image.
  * OK; MALFORMED, TRUNCATED, LIMIT, MISMATCH or UNSUPPORTED with the reason, key by name, in
- * `error`. No allocation. */
+ * `error`; `image` is then of no use. No allocation. */
 enum sluice_status sluice_stream2_decode(struct sluice_span message,
                                          struct sluice_message_head *head,
                                          struct sluice_image *image,
                                          const struct sluice_text_buffer *user_data,
                                          struct sluice_error *error);
 
-/* Decodes a start message into a new series that the caller owns. Unknown keys are kept in
- * series->start_message and otherwise ignored. A field with a wrong type is an error; a mask,
- * flatfield or table that cannot be decoded or whose shape is not the image's is left out with a
- * warning in the log (images matter more), and so is user data that is too large. */
+/* Decodes a start message into a new series that the caller owns. Every key but the large arrays
+ * (pixel_mask, flatfield, table), known or not, is kept in series->start_message as JSON of at most
+ * 4 MiB; what does not fit is named there as {"bytes":N,"omitted":true}. series_id, image_size_x
+ * and _y and image_dtype are required, null means unknown. A field with a wrong type is an error; a
+ * mask, flatfield or table that cannot be decoded or whose shape is not the image's is left out
+ * with a warning in the log (images matter more). On an error *series is NULL. */
 enum sluice_status sluice_stream2_start(struct sluice_span message, struct sluice_series **series,
                                         struct sluice_error *error);
 
