@@ -21,6 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/settings.h"
 #include "cli/verbs.h"
 #include "config/config.h"
 #include "core/clock.h"
@@ -111,8 +112,9 @@ static void on_summary(void *context, const struct sluice_summary *summary)
 
 /* ---- command line and configuration ---- */
 
-/* SLUICE_OK to go on, SLUICE_END when --help was answered, SLUICE_USAGE. */
-static enum sluice_status parse(struct ingest *ingest, int argc, char **argv)
+/* SLUICE_OK to go on, SLUICE_END when --help was answered, SLUICE_USAGE (said on stderr). */
+static enum sluice_status parse(struct ingest *ingest, struct sluice_cli_settings *settings,
+                                int argc, char **argv)
 {
     static const struct option options[] = {
         {"config", required_argument, NULL, 'c'},
@@ -121,63 +123,54 @@ static enum sluice_status parse(struct ingest *ingest, int argc, char **argv)
         {"help", no_argument, NULL, 'h'},
         {0},
     };
-    struct sluice_error error = {0};
-    const char *file = NULL;
-    const char **assignments = calloc((size_t)argc, sizeof(*assignments));
-    size_t assignment_count = 0;
-    enum sluice_status status = assignments != NULL ? SLUICE_OK : SLUICE_NO_MEMORY;
     int option;
-    optind = 1;
-    while (status == SLUICE_OK && (option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
         char *end = NULL;
         switch (option) {
         case 'c':
-            file = optarg;
+            settings->file = optarg;
             break;
         case 's':
-            assignments[assignment_count++] = optarg;
+            if (!sluice_cli_add_set(settings, optarg)) {
+                return SLUICE_USAGE;
+            }
             break;
         case 'n':
             errno = 0;
             ingest->series_max = strtoull(optarg, &end, 10);
-            if (errno != 0 || *end != '\0' || end == optarg || *optarg == '-' ||
-                ingest->series_max == 0) {
-                status = sluice_error_set(&error, SLUICE_USAGE,
-                                          "--series %s: a whole number above 0 is wanted", optarg);
+            if (errno != 0 || *end != '\0' || *optarg == '-' || ingest->series_max == 0) {
+                fprintf(stderr, "sluice ingest: --series %s: a whole number above 0 is wanted\n",
+                        optarg);
+                return SLUICE_USAGE;
             }
             break;
         case 'h':
             print_help();
-            free(assignments);
             return SLUICE_END;
         default:
-            status = sluice_error_set(&error, SLUICE_USAGE, "see sluice ingest --help");
+            fputs("see sluice ingest --help\n", stderr);
+            return SLUICE_USAGE;
         }
     }
-    if (status == SLUICE_OK && optind < argc) {
-        status = sluice_error_set(&error, SLUICE_USAGE,
-                                  "\"%s\" is not an option; see sluice ingest "
-                                  "--help",
-                                  argv[optind]);
+    if (optind < argc) {
+        fprintf(stderr, "sluice ingest: \"%s\" is no option; see sluice ingest --help\n",
+                argv[optind]);
+        return SLUICE_USAGE;
     }
-    if (status == SLUICE_OK && file != NULL) {
-        status = sluice_config_load_file(&ingest->config, file, &error);
+    return SLUICE_OK;
+}
+
+static bool configure(struct ingest *ingest, const struct sluice_cli_settings *settings)
+{
+    struct sluice_error error = {0};
+    if (!sluice_cli_configure(settings, &ingest->config)) {
+        return false;
     }
-    for (size_t i = 0; status == SLUICE_OK && i < assignment_count; i++) {
-        status = sluice_config_set(&ingest->config, assignments[i], &error);
+    if (sluice_config_require(&ingest->config, SLUICE_KEY_source_endpoint, &error) != SLUICE_OK) {
+        fprintf(stderr, "sluice ingest: %s\n", error.message);
+        return false;
     }
-    if (status == SLUICE_OK) {
-        status = sluice_config_finish(&ingest->config, &error);
-    }
-    if (status == SLUICE_OK) {
-        status = sluice_config_require(&ingest->config, SLUICE_KEY_source_endpoint, &error);
-    }
-    free(assignments);
-    if (status != SLUICE_OK) {
-        fprintf(stderr, "sluice ingest: %s\n",
-                error.message[0] != '\0' ? error.message : sluice_status_text(status));
-    }
-    return status;
+    return true;
 }
 
 /* ---- life ---- */
@@ -390,19 +383,18 @@ static void run(struct ingest *ingest, const sigset_t *signals)
 int sluice_verb_ingest(int argc, char **argv)
 {
     static struct ingest ingest; /* zeroed; its rings want their alignment */
+    struct sluice_cli_settings settings = {0};
     struct sluice_error error = {0};
     sigset_t signals;
     ingest.main_thread = pthread_self();
-    if (sluice_config_init(&ingest.config, &error) != SLUICE_OK) {
-        fprintf(stderr, "sluice ingest: %s\n", error.message);
-        return SLUICE_EXIT_FAILED;
-    }
-    enum sluice_status status = parse(&ingest, argc, argv);
+    enum sluice_status status = parse(&ingest, &settings, argc, argv);
     if (status != SLUICE_OK) {
-        sluice_config_close(&ingest.config);
         return status == SLUICE_END ? SLUICE_EXIT_OK : SLUICE_EXIT_USAGE;
     }
-    sluice_log_set_level(ingest.config.log_level);
+    if (!configure(&ingest, &settings)) {
+        sluice_config_close(&ingest.config);
+        return SLUICE_EXIT_USAGE;
+    }
     /* Before any thread is made, libzmq's too: signals are the main thread's. */
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
