@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Slots: bounded in number and in bytes, and nothing leaks (run under AddressSanitizer). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "ingest/source/slots.h"
+
+static struct sluice_message message_of(size_t bytes)
+{
+    struct sluice_message message = {.part_count = 1, .bytes = bytes};
+    assert_int_equal(zmq_msg_init_size(&message.parts[0], bytes), 0);
+    memset(zmq_msg_data(&message.parts[0]), 7, bytes);
+    return message;
+}
+
+static void a_message_stays_where_it_is(void **state)
+{
+    (void)state;
+    struct sluice_slots slots;
+    assert_int_equal(sluice_slots_init(&slots, 2, 1 << 20, 64), SLUICE_OK);
+    struct sluice_message message = message_of(5000);
+    const uint8_t *data = sluice_message_part(&message, 0).data;
+    const uint32_t expected = sluice_slots_peek(&slots);
+    const uint32_t slot = sluice_slots_accept(&slots, &message);
+    assert_int_equal(slot, expected);
+    assert_ptr_equal(sluice_message_part(&slots.messages[slot], 0).data, data);
+    assert_int_equal(message.part_count, 0);
+    sluice_slots_close(&slots);
+}
+
+static void memory_is_bounded_in_bytes(void **state)
+{
+    (void)state;
+    struct sluice_slots slots;
+    assert_int_equal(sluice_slots_init(&slots, 8, 50000, 64), SLUICE_OK);
+    struct sluice_message message = message_of(30000);
+    assert_true(sluice_slots_room(&slots, 30000));
+    const uint32_t slot = sluice_slots_accept(&slots, &message);
+    assert_true(sluice_slots_room(&slots, 20000));
+    assert_false(sluice_slots_room(&slots, 20001));
+    sluice_slots_reclaim(&slots, slot);
+    assert_int_equal(slots.bytes_used, 0);
+    assert_true(sluice_slots_room(&slots, 50000));
+    sluice_slots_close(&slots);
+}
+
+static void a_small_message_counts_as_the_buffer_that_it_pins(void **state)
+{
+    (void)state;
+    struct sluice_slots slots;
+    assert_int_equal(sluice_slots_init(&slots, 8, 3 * SLUICE_MESSAGE_BYTES_MIN, 64), SLUICE_OK);
+    for (int i = 0; i < 3; i++) {
+        struct sluice_message message = message_of(100);
+        assert_true(sluice_slots_room(&slots, 100));
+        sluice_slots_accept(&slots, &message);
+    }
+    assert_false(sluice_slots_room(&slots, 100));
+    sluice_slots_close(&slots);
+}
+
+static void a_message_above_the_whole_bound_passes_alone(void **state)
+{
+    (void)state;
+    struct sluice_slots slots;
+    assert_int_equal(sluice_slots_init(&slots, 2, 10000, 64), SLUICE_OK);
+    assert_true(sluice_slots_room(&slots, 1000000));
+    struct sluice_message message = message_of(1000000);
+    const uint32_t slot = sluice_slots_accept(&slots, &message);
+    assert_false(sluice_slots_room(&slots, 1));
+    sluice_slots_reclaim(&slots, slot);
+    assert_true(sluice_slots_room(&slots, 1));
+    sluice_slots_close(&slots);
+}
+
+static void control_slots_are_there_when_data_slots_are_not(void **state)
+{
+    (void)state;
+    struct sluice_slots slots;
+    assert_int_equal(sluice_slots_init(&slots, 1, 1 << 20, 64), SLUICE_OK);
+    struct sluice_message message = message_of(10);
+    sluice_slots_accept(&slots, &message);
+    assert_int_equal(sluice_slots_peek(&slots), SLUICE_SLOT_NONE);
+    for (uint32_t i = 0; i < SLUICE_CONTROL_SLOTS; i++) {
+        const uint32_t slot = sluice_slots_take_control(&slots);
+        assert_true(slot >= 1 && slot < 1 + SLUICE_CONTROL_SLOTS);
+    }
+    assert_int_equal(sluice_slots_take_control(&slots), SLUICE_SLOT_NONE);
+    sluice_slots_reclaim(&slots, 3);
+    assert_int_equal(sluice_slots_take_control(&slots), 3);
+    sluice_slots_close(&slots);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_message_stays_where_it_is),
+        cmocka_unit_test(memory_is_bounded_in_bytes),
+        cmocka_unit_test(a_small_message_counts_as_the_buffer_that_it_pins),
+        cmocka_unit_test(a_message_above_the_whole_bound_passes_alone),
+        cmocka_unit_test(control_slots_are_there_when_data_slots_are_not),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
