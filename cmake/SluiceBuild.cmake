@@ -29,6 +29,11 @@ if(SLUICE_SANITIZE)
         -fsanitize=${SLUICE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
     target_link_options(sluice_flags INTERFACE -fsanitize=${SLUICE_SANITIZE})
 endif()
+if(SLUICE_FUZZ) # the libraries under the fuzz targets tell libFuzzer where they have been
+    target_compile_options(sluice_flags INTERFACE
+        -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined)
+    target_link_options(sluice_flags INTERFACE -fsanitize=address,undefined)
+endif()
 
 # sluice_room(NAME SOURCES a.c... [SEES room...] [USES imported...])
 # A static library sluice_NAME. SEES names the rooms whose headers it may include, USES its
