@@ -27,11 +27,11 @@ struct sluice_follow_channel {
 };
 
 struct sluice_follow_row {
-    uint64_t image;    /* 0-based image number of the series */
-    uint64_t row;      /* in its file */
-    uint32_t file;     /* index into the files of the set */
+    uint64_t image;                /* 0-based image number of the series */
+    uint64_t row;                  /* in its file */
+    uint32_t file;                 /* index into the files of the set */
     enum sluice_row_status status; /* WRITTEN, LOST or REFUSED */
-    int64_t arrival_real_ns; /* 0 where the file has no such column */
+    int64_t arrival_real_ns;       /* 0 where the file has no such column */
 };
 
 /* Opens the set that `path` (any file of it: data file, master or .nxs) belongs to. With `wait_ns`
@@ -51,13 +51,15 @@ bool sluice_follow_saturation(struct sluice_follow *follow, uint32_t channel, in
 
 /* The next row that is there, in order of image number within a file as rows become visible; each
  * row once. OK; AGAIN when nothing new came for `timeout_ns` (0: only looks, negative: for ever);
- * END when the series has ended and every row was given (lost ones too). Anything else is a fault. */
+ * END when the series has ended and every row was given (lost ones too). Anything else is a fault.
+ */
 enum sluice_status sluice_follow_next(struct sluice_follow *follow, int64_t timeout_ns,
                                       struct sluice_follow_row *row, struct sluice_error *error);
 
 /* True when the set is complete: the writer closed it in order. */
 bool sluice_follow_finished(const struct sluice_follow *follow);
-/* Highest image number + 1 that is visible, and how many rows are visible but were not given yet. */
+/* Highest image number + 1 that is visible, and how many rows are visible but were not given yet.
+ */
 uint64_t sluice_follow_newest(const struct sluice_follow *follow);
 uint64_t sluice_follow_backlog(const struct sluice_follow *follow);
 

@@ -24,7 +24,8 @@ struct sluice_stats {
     double com_x, com_y; /* pixel, 0-based centres; NaN when the sum of the values is 0 */
 };
 
-/* `mask` may be NULL; `saturation` may be NULL. UNSUPPORTED for a type it does not know. */
+/* `mask` may be NULL; `saturation` may be NULL. `pixels` is aligned to its type. UNSUPPORTED for a
+ * type it does not know, LIMIT above 2^31 pixels. */
 enum sluice_status sluice_stats_plane(const void *pixels, uint32_t width, uint32_t height,
                                       enum sluice_dtype dtype, const uint32_t *mask,
                                       const int64_t *saturation, struct sluice_stats *stats);

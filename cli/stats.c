@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * `sluice stats`: follow -> checksum -> decode -> statistics -> lines, in one thread.
+ *
+ * Rows come from the follower one by one; each plane is decoded into the same page-aligned buffer,
+ * computed and printed before the next is read, so that memory does not grow with the series. The
+ * follower is asked in short slices, so that a signal is noticed within 0.2 s. */
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/verbs.h"
+#include "core/clock.h"
+#include "core/codec/codec.h"
+#include "readers/follow/follow.h"
+#include "readers/publish/publish.h"
+#include "readers/stats/stats.h"
+
+#define SLICE_NS          (200 * SLUICE_NS_PER_MS)
+#define TERMINAL_LINES_NS (100 * SLUICE_NS_PER_MS)
+#define DRAIN_NS          (100 * SLUICE_NS_PER_MS)
+#define PAGE_BYTES        4096u
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number)
+{
+    (void)number;
+    interrupted = 1;
+}
+
+struct options {
+    const char *path;
+    bool follow, json, latest;
+    double timeout_s, wait_s;      /* wait_s < 0: not given */
+    uint64_t every, shard, shards; /* shard 1 to shards */
+    const char *shard_text;
+    uint32_t channel_count;
+    const char *channels[SLUICE_PLANES_MAX];
+};
+
+struct run {
+    const struct options *options;
+    const struct sluice_clock *clock;
+    struct sluice_follow *follow;
+    uint32_t selected[SLUICE_PLANES_MAX]; /* channels of the follower, totals.channel_count */
+    struct sluice_publish_totals totals;
+    void *pixels; /* one decoded plane */
+    struct sluice_codec_scratch scratch;
+    struct sluice_json json;
+    bool terminal;             /* stdout is one: not every line is shown */
+    int64_t line_ns;           /* of the last line on a terminal */
+    int64_t first_ns, last_ns; /* the first row, the last processed one */
+    bool gone;                 /* the reader of our output has gone */
+    struct sluice_error error;
+};
+
+static const char help[] =
+    "usage: sluice stats PATH [options]\n"
+    "\n"
+    "Statistics of every image and plane of a series. PATH is any file of the set: a data\n"
+    "file, NAME_master.h5 or NAME.nxs. Mask and saturation value come from the masters.\n"
+    "\n"
+    "  --follow        go on as the files grow, until the series ends; without it: what is\n"
+    "                  visible now\n"
+    "  --channel C     only this channel (may be repeated; default: all)\n"
+    "  --json          JSON lines: one an image and plane, a summary last\n"
+    "  --timeout S     with --follow: give up when nothing new came for S seconds (default 10):\n"
+    "                  then the writer has died or is stuck (exit 1)\n"
+    "  --wait S        wait up to S seconds for the files to appear (default: the timeout with\n"
+    "                  --follow, else 0)\n"
+    "  --every N       only images whose number is a multiple of N; the others are counted as\n"
+    "                  skipped\n"
+    "  --latest        when it cannot keep up: the newest image next, older ones are skipped\n"
+    "                  and counted\n"
+    "  --shard K/N     the K-th of N processes that share the images (1/4 to 4/4)\n"
+    "  --help          this text\n"
+    "\n"
+    "Image numbers start at 0. Pixels that are masked or hold the no-data value count as invalid\n"
+    "and enter nothing else. lag_ms (latency_ms): with --follow, from the complete message to\n"
+    "this line. On a terminal at most 10 lines a second are shown; all images are computed.\n"
+    "\n"
+    "exit: 0 all well (lost images are stated), 1 a bad chunk, a dead writer or an error,\n"
+    "2 usage.\n";
+
+static int usage(const char *what, const char *value)
+{
+    fprintf(stderr, "sluice stats: %s%s%s (try --help)\n", what, value ? ": " : "",
+            value ? value : "");
+    return SLUICE_EXIT_USAGE;
+}
+
+static bool parse_seconds(const char *text, double *seconds)
+{
+    char *end;
+    *seconds = strtod(text, &end);
+    return end != text && *end == 0 && *seconds >= 0 && *seconds <= 1e9;
+}
+
+static bool parse_count(const char *text, char stop, uint64_t *count, const char **rest)
+{
+    char *end;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    if (end == text || text[0] == '-' || text[0] == '+' || *end != stop || errno || value == 0)
+        return false;
+    *count = value;
+    *rest = end;
+    return true;
+}
+
+static bool parse_shard(const char *text, struct options *options)
+{
+    const char *rest;
+    options->shard_text = text;
+    return parse_count(text, '/', &options->shard, &rest) &&
+           parse_count(rest + 1, 0, &options->shards, &rest) && options->shard <= options->shards;
+}
+
+/* Returns -1 to go on, else the exit code. */
+static int parse_options(int argc, char **argv, struct options *options)
+{
+    static const struct option names[] = {
+        {"follow", no_argument, NULL, 'f'},     {"channel", required_argument, NULL, 'c'},
+        {"json", no_argument, NULL, 'j'},       {"timeout", required_argument, NULL, 't'},
+        {"wait", required_argument, NULL, 'w'}, {"every", required_argument, NULL, 'e'},
+        {"latest", no_argument, NULL, 'l'},     {"shard", required_argument, NULL, 's'},
+        {"help", no_argument, NULL, 'h'},       {NULL, 0, NULL, 0},
+    };
+    *options = (struct options){.timeout_s = 10, .wait_s = -1, .every = 1, .shard = 1, .shards = 1};
+    const char *rest;
+    int option;
+    optind = 1;
+    while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
+        switch (option) {
+        case 'f':
+            options->follow = true;
+            break;
+        case 'c':
+            if (options->channel_count == SLUICE_PLANES_MAX)
+                return usage("too many channels", NULL);
+            options->channels[options->channel_count++] = optarg;
+            break;
+        case 'j':
+            options->json = true;
+            break;
+        case 't':
+            if (!parse_seconds(optarg, &options->timeout_s))
+                return usage("--timeout is not a number of seconds", optarg);
+            break;
+        case 'w':
+            if (!parse_seconds(optarg, &options->wait_s))
+                return usage("--wait is not a number of seconds", optarg);
+            break;
+        case 'e':
+            if (!parse_count(optarg, 0, &options->every, &rest))
+                return usage("--every is not a number above 0", optarg);
+            break;
+        case 'l':
+            options->latest = true;
+            break;
+        case 's':
+            if (!parse_shard(optarg, options))
+                return usage("--shard is not K/N with K from 1 to N", optarg);
+            break;
+        case 'h':
+            fputs(help, stdout);
+            return SLUICE_EXIT_OK;
+        default:
+            return SLUICE_EXIT_USAGE;
+        }
+    }
+    if (optind + 1 != argc)
+        return usage(optind < argc ? "one PATH, please" : "PATH is missing", NULL);
+    options->path = argv[optind];
+    if (options->wait_s < 0)
+        options->wait_s = options->follow ? options->timeout_s : 0;
+    return -1;
+}
+
+/* --- output -------------------------------------------------------------------------------- */
+
+static void put(struct run *run, const char *line, size_t bytes)
+{
+    enum sluice_status status = sluice_publish_write_bytes(STDOUT_FILENO, line, bytes, &run->error);
+    run->gone = run->gone || status != SLUICE_OK;
+}
+
+static void put_json(struct run *run)
+{
+    enum sluice_status status = sluice_publish_write(STDOUT_FILENO, &run->json, &run->error);
+    run->gone = run->gone || status != SLUICE_OK;
+    sluice_json_reset(&run->json);
+}
+
+static void show_image(struct run *run, uint64_t image, const char *channel,
+                       const struct sluice_stats *stats, double latency_ms, int64_t now)
+{
+    char line[SLUICE_TABLE_LINE_BYTES];
+    if (run->options->json) {
+        sluice_publish_image(&run->json, image, channel, stats, latency_ms);
+        put_json(run);
+    } else if (!run->terminal || now - run->line_ns >= TERMINAL_LINES_NS) {
+        run->line_ns = now;
+        put(run, line, sluice_table_image(line, image, channel, stats, latency_ms));
+    }
+}
+
+static void show_lost(struct run *run, const struct sluice_follow_row *row)
+{
+    char line[SLUICE_TABLE_LINE_BYTES];
+    const char *reason = row->status == SLUICE_ROW_REFUSED ? "refused by the writer" : NULL;
+    for (uint32_t i = 0; i < run->totals.channel_count; i++) {
+        const char *channel = run->totals.channels[i].name;
+        if (run->options->json) {
+            sluice_publish_lost(&run->json, row->image, channel, reason);
+            put_json(run);
+        } else {
+            put(run, line, sluice_table_status(line, row->image, channel, "lost", reason));
+        }
+    }
+}
+
+static void show_bad(struct run *run, uint64_t image, const char *channel, const char *reason)
+{
+    char line[SLUICE_TABLE_LINE_BYTES];
+    if (run->options->json) {
+        sluice_publish_bad(&run->json, image, channel, reason);
+        put_json(run);
+    } else {
+        put(run, line, sluice_table_status(line, image, channel, "bad", reason));
+    }
+}
+
+static void show_summary(struct run *run, const char *state)
+{
+    const struct sluice_publish_totals *totals = &run->totals;
+    double seconds = (double)(run->last_ns - run->first_ns) / (double)SLUICE_NS_PER_S;
+    char line[SLUICE_TABLE_LINE_BYTES];
+    if (run->options->json) {
+        sluice_publish_summary(&run->json, totals, state, run->options->shard_text, seconds);
+        put_json(run);
+        return;
+    }
+    put(run, line, sluice_table_summary(line, totals, state, run->options->shard_text, seconds));
+    for (uint32_t i = 0; i < totals->channel_count; i++)
+        put(run, line, sluice_table_channel(line, &totals->channels[i]));
+}
+
+/* --- one image ----------------------------------------------------------------------------- */
+
+/* Checks and decodes a plane into run->pixels; why not goes into `error`. */
+static enum sluice_status fetch_plane(struct run *run, const struct sluice_follow_row *row,
+                                      uint32_t channel, struct sluice_error *error)
+{
+    const struct sluice_follow_channel *shape = sluice_follow_channel(run->follow, channel);
+    struct sluice_span chunk;
+    enum sluice_encoding encoding;
+    enum sluice_status status =
+        sluice_follow_chunk(run->follow, row, channel, &chunk, &encoding, error);
+    if (status != SLUICE_OK)
+        return status;
+    uint64_t expected, found;
+    if (sluice_follow_checksum(run->follow, row, channel, &expected) &&
+        (found = sluice_checksum(chunk)) != expected)
+        return sluice_error_set(error, SLUICE_MALFORMED,
+                                "checksum of the stored chunk is %016llx, its column says %016llx",
+                                (unsigned long long)found, (unsigned long long)expected);
+    size_t element_bytes = sluice_dtype_bytes(shape->dtype);
+    status =
+        sluice_codec_decode(encoding, chunk, element_bytes, run->pixels,
+                            (size_t)shape->width * shape->height * element_bytes, &run->scratch);
+    if (status != SLUICE_OK)
+        return sluice_error_set(error, status, "the %s chunk of %zu bytes does not decode: %s",
+                                sluice_encoding_name(encoding), chunk.bytes,
+                                sluice_status_text(status));
+    return SLUICE_OK;
+}
+
+static void process_plane(struct run *run, const struct sluice_follow_row *row, uint32_t index)
+{
+    uint32_t channel = run->selected[index];
+    const struct sluice_follow_channel *shape = sluice_follow_channel(run->follow, channel);
+    struct sluice_error why = {0};
+    struct sluice_stats stats;
+    int64_t saturation;
+    bool saturates = sluice_follow_saturation(run->follow, channel, &saturation);
+    enum sluice_status status = fetch_plane(run, row, channel, &why);
+    if (status == SLUICE_OK) {
+        status = sluice_stats_plane(run->pixels, shape->width, shape->height, shape->dtype,
+                                    sluice_follow_mask(run->follow, channel),
+                                    saturates ? &saturation : NULL, &stats);
+        if (status != SLUICE_OK)
+            sluice_error_set(&why, status, "no statistics of %s planes of %u x %u",
+                             sluice_dtype_name(shape->dtype), shape->height, shape->width);
+    }
+    if (status != SLUICE_OK) {
+        run->totals.bad++;
+        run->totals.channels[index].bad++;
+        show_bad(run, row->image, shape->name, why.message);
+        return;
+    }
+    sluice_totals_add(&run->totals, index, &stats);
+    double latency_ms = NAN;
+    if (run->options->follow && row->arrival_real_ns > 0) {
+        int64_t latency_ns = run->clock->real_ns(run->clock) - row->arrival_real_ns;
+        latency_ms = (double)latency_ns / 1e6;
+        if (index + 1 == run->totals.channel_count)
+            sluice_histogram_record(&run->totals.latency, latency_ns);
+    }
+    show_image(run, row->image, shape->name, &stats, latency_ms, sluice_now_ns(run->clock));
+}
+
+static void process_image(struct run *run, const struct sluice_follow_row *row)
+{
+    for (uint32_t i = 0; i < run->totals.channel_count && !run->gone; i++)
+        process_plane(run, row, i);
+    run->totals.images++;
+    if (row->image + 1 > run->totals.newest_processed)
+        run->totals.newest_processed = row->image + 1;
+    run->last_ns = sluice_now_ns(run->clock);
+}
+
+/* Counts a row; true when its pixels are to be looked at. */
+static bool wanted(struct run *run, const struct sluice_follow_row *row)
+{
+    const struct options *options = run->options;
+    bool sampled = row->image % options->every == 0;
+    uint64_t turn = sampled ? row->image / options->every : row->image;
+    if (turn % options->shards != options->shard - 1)
+        return false; /* another process has it */
+    if (row->status != SLUICE_ROW_WRITTEN) {
+        run->totals.lost++;
+        show_lost(run, row);
+        return false;
+    }
+    if (!sampled)
+        run->totals.skipped++;
+    return sampled;
+}
+
+/* Puts the newest row that is there now in place of `row`; those between are skipped. */
+static enum sluice_status skip_to_latest(struct run *run, struct sluice_follow_row *row)
+{
+    struct sluice_follow_row next;
+    enum sluice_status status;
+    int64_t end = sluice_now_ns(run->clock) + DRAIN_NS;
+    while (sluice_now_ns(run->clock) < end &&
+           (status = sluice_follow_next(run->follow, 0, &next, &run->error)) == SLUICE_OK) {
+        if (!wanted(run, &next))
+            continue;
+        run->totals.skipped++;
+        if (next.image > row->image)
+            *row = next;
+    }
+    return SLUICE_OK;
+}
+
+/* --- the series ---------------------------------------------------------------------------- */
+
+/* Gives rows to process_image until the end. Returns END, AGAIN (nothing more came) or a fault. */
+static enum sluice_status process_series(struct run *run)
+{
+    const struct options *options = run->options;
+    int64_t timeout_ns = options->follow ? (int64_t)(options->timeout_s * 1e9) : 0;
+    int64_t slice_ns = timeout_ns < SLICE_NS ? timeout_ns : SLICE_NS;
+    int64_t grown_ns = sluice_now_ns(run->clock);
+    struct sluice_follow_row row;
+    while (!interrupted && !run->gone) {
+        enum sluice_status status = sluice_follow_next(run->follow, slice_ns, &row, &run->error);
+        int64_t now = sluice_now_ns(run->clock);
+        run->totals.newest_visible = sluice_follow_newest(run->follow);
+        if (status == SLUICE_AGAIN && now - grown_ns < timeout_ns)
+            continue;
+        if (status != SLUICE_OK)
+            return status;
+        grown_ns = now;
+        run->first_ns = run->first_ns ? run->first_ns : now;
+        run->last_ns = now;
+        if (!wanted(run, &row))
+            continue;
+        if (options->latest)
+            skip_to_latest(run, &row);
+        process_image(run, &row);
+    }
+    return SLUICE_OK;
+}
+
+/* Chooses the channels and makes room for the largest plane. */
+static int prepare(struct run *run)
+{
+    const struct options *options = run->options;
+    uint32_t count = sluice_follow_channel_count(run->follow);
+    size_t plane_bytes = 0;
+    for (uint32_t o = 0; o < options->channel_count; o++) {
+        bool found = false;
+        for (uint32_t i = 0; i < count; i++) {
+            const struct sluice_follow_channel *c = sluice_follow_channel(run->follow, i);
+            found = found || strcmp(options->channels[o], c->name) == 0 ||
+                    strcmp(options->channels[o], c->dataset) == 0;
+        }
+        if (!found) {
+            fprintf(stderr, "sluice stats: no channel %s; there are:", options->channels[o]);
+            for (uint32_t i = 0; i < count; i++)
+                fprintf(stderr, " %s", sluice_follow_channel(run->follow, i)->name);
+            fputc('\n', stderr);
+            return SLUICE_EXIT_USAGE;
+        }
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const struct sluice_follow_channel *c = sluice_follow_channel(run->follow, i);
+        bool chosen = options->channel_count == 0;
+        for (uint32_t o = 0; o < options->channel_count; o++)
+            chosen = chosen || strcmp(options->channels[o], c->name) == 0 ||
+                     strcmp(options->channels[o], c->dataset) == 0;
+        if (!chosen)
+            continue;
+        size_t bytes = (size_t)c->width * c->height * sluice_dtype_bytes(c->dtype);
+        plane_bytes = bytes > plane_bytes ? bytes : plane_bytes;
+        snprintf(run->totals.channels[run->totals.channel_count].name, SLUICE_NAME_BYTES, "%s",
+                 c->name);
+        run->selected[run->totals.channel_count++] = i;
+    }
+    run->pixels =
+        aligned_alloc(PAGE_BYTES, (plane_bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES);
+    if (run->pixels)
+        return SLUICE_EXIT_OK;
+    fprintf(stderr, "sluice stats: no memory for a plane of %zu bytes\n", plane_bytes);
+    return SLUICE_EXIT_FAILED;
+}
+
+/* Says how it ended; returns the exit code. */
+static int conclude(struct run *run, enum sluice_status status)
+{
+    const struct options *options = run->options;
+    bool finished = sluice_follow_finished(run->follow);
+    const char *state = finished ? "complete" : "growing";
+    int code = run->totals.bad ? SLUICE_EXIT_FAILED : SLUICE_EXIT_OK;
+    if (status == SLUICE_OK) {
+        state = "interrupted";
+    } else if (status == SLUICE_END) {
+        state = finished ? "complete" : "failed";
+    } else if (status == SLUICE_AGAIN && options->follow) {
+        state = "stalled";
+        code = SLUICE_EXIT_FAILED;
+        fprintf(stderr,
+                "sluice stats: nothing new for %g s and the series has not ended: its writer has "
+                "died or is stuck. What is visible was processed; `sluice recover %s` repairs the "
+                "files of a dead writer.\n",
+                options->timeout_s, options->path);
+    } else if (status != SLUICE_AGAIN) {
+        state = "error";
+        code = SLUICE_EXIT_FAILED;
+    }
+    if (!run->gone)
+        show_summary(run, state);
+    if (run->error.status != SLUICE_OK) {
+        fprintf(stderr, "sluice stats: %s\n", run->error.message);
+        code = SLUICE_EXIT_FAILED;
+    }
+    return code;
+}
+
+int sluice_verb_stats(int argc, char **argv)
+{
+    struct options options;
+    int code = parse_options(argc, argv, &options);
+    if (code >= 0)
+        return code;
+    struct run *run = calloc(1, sizeof(*run));
+    if (!run) {
+        fputs("sluice stats: no memory\n", stderr);
+        return SLUICE_EXIT_FAILED;
+    }
+    run->options = &options;
+    run->clock = sluice_clock_system();
+    run->terminal = isatty(STDOUT_FILENO) != 0;
+    struct sigaction action = {.sa_handler = on_signal};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    if (sluice_follow_open(options.path, (int64_t)(options.wait_s * 1e9), &run->follow,
+                           &run->error) != SLUICE_OK) {
+        fprintf(stderr, "sluice stats: %s\n", run->error.message);
+        code = SLUICE_EXIT_FAILED;
+    } else {
+        code = prepare(run);
+    }
+    if (code == SLUICE_EXIT_OK) {
+        char line[SLUICE_TABLE_LINE_BYTES];
+        if (!options.json)
+            put(run, line, sluice_table_header(line));
+        code = conclude(run, process_series(run));
+    }
+    sluice_follow_close(run->follow);
+    sluice_codec_scratch_close(&run->scratch);
+    sluice_json_close(&run->json);
+    free(run->pixels);
+    free(run);
+    return code;
+}

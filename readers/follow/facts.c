@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Mask and saturation value from a master. Only these two objects are opened: the image datasets
+ * of a master lead into data files that the follower has open already. */
+#include "readers/follow/facts.h"
+
+#include <stdlib.h>
+
+#include "core/log.h"
+#include "readers/follow/h5.h"
+
+static uint32_t *read_mask(hid_t file, const struct sluice_follow_channel *channel)
+{
+    static const char *const paths[] = {
+        "entry/instrument/detector/pixel_mask",
+        "entry/instrument/detector/detectorSpecific/pixel_mask",
+    };
+    hid_t dataset = -1;
+    for (int i = 0; i < 2 && dataset < 0; i++)
+        dataset = H5Dopen2(file, paths[i], H5P_DEFAULT);
+    if (dataset < 0)
+        return NULL;
+    hid_t space = H5Dget_space(dataset);
+    hsize_t extent[2] = {0};
+    uint32_t *mask = NULL;
+    if (H5Sget_simple_extent_ndims(space) == 2 &&
+        H5Sget_simple_extent_dims(space, extent, NULL) == 2 && extent[0] == channel->height &&
+        extent[1] == channel->width)
+        mask = malloc((size_t)channel->height * channel->width * sizeof(*mask));
+    if (mask && H5Dread(dataset, H5T_NATIVE_UINT32, H5S_ALL, H5S_ALL, H5P_DEFAULT, mask) < 0) {
+        free(mask);
+        mask = NULL;
+    }
+    if (!mask)
+        sluice_log_warning("follow",
+                           "pixel_mask of channel %s cannot be used: not %u x %u, or "
+                           "unreadable",
+                           channel->name, channel->height, channel->width);
+    H5Sclose(space);
+    H5Dclose(dataset);
+    return mask;
+}
+
+void sluice_facts_read(struct sluice_facts *facts, const char *master,
+                       const struct sluice_follow_channel *channel)
+{
+    hid_t file = sluice_follow_h5_open(master, false);
+    if (file < 0) {
+        sluice_log_warning("follow", "cannot open %s: no mask and no saturation value", master);
+    } else {
+        facts->mask = read_mask(file, channel);
+        facts->has_saturation = sluice_follow_h5_dataset_int(
+            file, "entry/instrument/detector/saturation_value", &facts->saturation);
+        H5Fclose(file);
+    }
+    H5Eclear2(H5E_DEFAULT);
+}
+
+void sluice_facts_close(struct sluice_facts *facts)
+{
+    free(facts->mask);
+    facts->mask = NULL;
+}

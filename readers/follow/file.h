@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One data file of the set: which rows are there, and their chunks. Private to the room; one
+ * thread.
+ *
+ * Zeroed memory with `path` and `number` set is a file that was not opened yet. Its rows stay known
+ * after its handles are released; chunks of a released file reopen it. */
+#ifndef SLUICE_READERS_FOLLOW_FILE_H
+#define SLUICE_READERS_FOLLOW_FILE_H
+
+#include "readers/follow/follow.h"
+#include "readers/follow/h5.h"
+
+#define SLUICE_FOLLOW_ROWS_MAX        UINT64_C(1000000000) /* a file that claims more lies */
+#define SLUICE_FOLLOW_PLANE_BYTES_MAX (UINT64_C(1) << 32)
+#define SLUICE_FOLLOW_PIXELS_MAX      (UINT64_C(1) << 31)
+
+struct sluice_fresh_row {
+    uint64_t row;
+    int64_t arrival_real_ns;
+    enum sluice_row_status status;
+};
+
+struct sluice_file_channel {
+    hid_t images, checksum;              /* checksum: -1 where there is none */
+    uint64_t images_seen, checksum_seen; /* the look at which each was refreshed last */
+    enum sluice_encoding encoding;
+    const char *unreadable; /* why its chunks are not planes; NULL: they are */
+};
+
+struct sluice_follow_file {
+    char *path; /* owned */
+    uint64_t number;
+    bool is_open, live;
+    bool reported;                              /* that it cannot be opened */
+    hid_t file, key, status, arrival, finished; /* -1 where the file has none */
+    uint32_t channel_count;
+    struct sluice_file_channel channels[SLUICE_PLANES_MAX];
+
+    bool base_known;
+    uint64_t base;     /* image number of row 0 */
+    bool closed;       /* nothing can come any more: every row is decided */
+    uint64_t rows;     /* extent at the last look */
+    uint64_t looks;    /* that found rows: older handles must be refreshed */
+    uint32_t failures; /* looks in a row that failed */
+    int64_t wide_look_ns, finished_check_ns, finished_since_ns;
+
+    uint8_t *given; /* a bit a row: was given, or waits in fresh */
+    size_t given_bytes;
+    uint64_t low;                   /* every row below was given */
+    uint64_t high;                  /* no row at or above was given */
+    struct sluice_fresh_row *fresh; /* found and not given yet, ascending */
+    size_t fresh_count, fresh_next, fresh_capacity;
+};
+
+/* Opens it. `channels`: when *channel_count is 0 they are filled from this file, else the file must
+ * have the same. AGAIN while its writer has not started SWMR (or is just closing it). */
+enum sluice_status sluice_file_open(struct sluice_follow_file *file,
+                                    struct sluice_follow_channel *channels, uint32_t *channel_count,
+                                    struct sluice_error *error);
+/* Closes the handles, keeps what is known. */
+void sluice_file_release(struct sluice_follow_file *file);
+void sluice_file_close(struct sluice_follow_file *file);
+
+/* Looks for new rows. `ended`: the series has ended, what is not there is lost. `next_base`: the
+ * image number of row 0 where the file does not say. */
+enum sluice_status sluice_file_look(struct sluice_follow_file *file, bool ended, uint64_t next_base,
+                                    int64_t now_ns, struct sluice_error *error);
+
+/* H5Drefresh, where the file can still change. */
+bool sluice_file_refresh(const struct sluice_follow_file *file, hid_t dataset);
+
+/* Reads the chunk of a row into *buffer, which grows as needed but never beyond what the plane can
+ * need. */
+enum sluice_status sluice_file_chunk(struct sluice_follow_file *file, uint64_t row,
+                                     uint32_t channel, const struct sluice_follow_channel *shape,
+                                     uint8_t **buffer, size_t *capacity, size_t *bytes,
+                                     enum sluice_encoding *encoding, struct sluice_error *error);
+bool sluice_file_checksum(struct sluice_follow_file *file, uint64_t row, uint32_t channel,
+                          uint64_t *checksum);
+
+#endif
