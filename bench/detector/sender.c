@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A PUSH socket cannot be written to as long as nobody is connected (with ZMQ_IMMEDIATE also when
+ * it is the one that connects), so "can it be written to" answers "is there a receiver" before the
+ * first message. Later it can also mean that the receivers are slow; a monitor of the socket tells
+ * how many there are. The monitor is read in cold moments only.
+ *
+ * Sending tries once without blocking; what follows when that fails is cold, and is the time that
+ * counts as blocked. libzmq reports room only when half of its queue is free, so a fast receiver
+ * costs a wake-up for every half queue, not for every message. */
+#include "bench/detector/sender.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+#include <zmq.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+
+#define MONITOR_ENDPOINT "inproc://sluice-detector-monitor"
+#define POLL_MS          50
+#define NOBODY_AFTER_NS  (2 * SLUICE_NS_PER_S)
+#define SLOW_AFTER_NS    (10 * SLUICE_NS_PER_S)
+
+static int64_t now(void)
+{
+    return sluice_now_ns(sluice_clock_system());
+}
+
+static enum sluice_status fail(struct sluice_sender *sender, struct sluice_error *error,
+                               const char *what)
+{
+    int code = zmq_errno();
+    sluice_error_set(error, SLUICE_IO, "%s %s: %s", what, sender->settings.endpoint,
+                     zmq_strerror(code));
+    if (error && error->origin == SLUICE_ORIGIN_SELF) {
+        error->origin = SLUICE_ORIGIN_ZMQ;
+        error->code = code;
+    }
+    return SLUICE_IO;
+}
+
+static bool set(void *socket, int option, int value)
+{
+    return zmq_setsockopt(socket, option, &value, sizeof value) == 0;
+}
+
+static bool open_sockets(struct sluice_sender *sender)
+{
+    const struct sluice_sender_settings *settings = &sender->settings;
+    int high_water = settings->high_water > 1 ? (int)settings->high_water : 1;
+    sender->context = zmq_ctx_new();
+    if (!sender->context)
+        return false;
+    sender->socket = zmq_socket(sender->context, ZMQ_PUSH);
+    sender->monitor = zmq_socket(sender->context, ZMQ_PAIR);
+    return sender->socket && sender->monitor && set(sender->socket, ZMQ_SNDHWM, high_water) &&
+           set(sender->socket, ZMQ_IMMEDIATE, 1) && set(sender->socket, ZMQ_LINGER, 0) &&
+           set(sender->monitor, ZMQ_LINGER, 0) &&
+           zmq_socket_monitor(sender->socket, MONITOR_ENDPOINT,
+                              ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_CONNECTED | ZMQ_EVENT_DISCONNECTED) ==
+               0 &&
+           zmq_connect(sender->monitor, MONITOR_ENDPOINT) == 0;
+}
+
+enum sluice_status sluice_sender_open(struct sluice_sender *sender,
+                                      const struct sluice_sender_settings *settings,
+                                      struct sluice_error *error)
+{
+    *sender = (struct sluice_sender){.settings = *settings};
+    enum sluice_status status = SLUICE_OK;
+    if (!open_sockets(sender))
+        status = fail(sender, error, "cannot make a socket for");
+    else if (settings->connect && zmq_connect(sender->socket, settings->endpoint) != 0)
+        status = fail(sender, error, "cannot connect to");
+    else if (!settings->connect && zmq_bind(sender->socket, settings->endpoint) != 0)
+        status = fail(sender, error, "cannot bind to");
+    if (status != SLUICE_OK) {
+        sluice_sender_close(sender, 0);
+        return status;
+    }
+    char endpoint[256];
+    size_t bytes = sizeof endpoint;
+    if (zmq_getsockopt(sender->socket, ZMQ_LAST_ENDPOINT, endpoint, &bytes) != 0)
+        strcpy(endpoint, "?");
+    sluice_log_info("simulate", "%s %s", settings->connect ? "connecting to" : "listening on",
+                    endpoint);
+    return SLUICE_OK;
+}
+
+/* Takes in what the monitor has to say. An event is two frames: number and value, endpoint. */
+static void count_peers(struct sluice_sender *sender)
+{
+    uint8_t event[6];
+    char endpoint[256];
+    while (zmq_recv(sender->monitor, event, sizeof event, ZMQ_DONTWAIT) == sizeof event) {
+        uint16_t number;
+        memcpy(&number, event, sizeof number);
+        int length = zmq_recv(sender->monitor, endpoint, sizeof endpoint, ZMQ_DONTWAIT);
+        if (length < 0)
+            break;
+        if (number == ZMQ_EVENT_DISCONNECTED && sender->peers > 0)
+            sender->peers--;
+        else if (number != ZMQ_EVENT_DISCONNECTED)
+            sender->peers++;
+        if (sender->peers > sender->peers_max)
+            sender->peers_max = sender->peers;
+    }
+    if (sender->peers > 1 && !sender->crowd_said) {
+        sender->crowd_said = true;
+        sluice_log_warning("simulate", "%d receivers are connected: each gets only a part",
+                           sender->peers);
+    }
+}
+
+/* Waits until the socket can be written to. */
+static enum sluice_status wait_room(struct sluice_sender *sender, int64_t deadline_ns,
+                                    struct sluice_error *error)
+{
+    int64_t since = now(), alone_since = since, said = since;
+    bool nobody_said = false;
+    for (;;) {
+        zmq_pollitem_t item = {.socket = sender->socket, .events = ZMQ_POLLOUT};
+        int ready = zmq_poll(&item, 1, POLL_MS);
+        if (ready > 0)
+            return SLUICE_OK;
+        if (ready < 0 && zmq_errno() != EINTR)
+            return fail(sender, error, "cannot wait for");
+        int64_t at = now();
+        int stop = *sender->settings.stop;
+        if (stop > 1 || (stop == 1 && !deadline_ns) || (deadline_ns && at >= deadline_ns))
+            return SLUICE_AGAIN;
+        count_peers(sender);
+        if (sender->peers > 0) {
+            alone_since = at;
+            if (at - said > SLOW_AFTER_NS) {
+                said = at;
+                sluice_log_info("simulate", "the receiver has taken nothing for %lld s",
+                                (long long)((at - since) / SLUICE_NS_PER_S));
+            }
+            continue;
+        }
+        if (!nobody_said && at - alone_since > NOBODY_AFTER_NS) {
+            nobody_said = true;
+            sluice_log_info("simulate", "nobody is connected to %s yet, waiting",
+                            sender->settings.endpoint);
+        }
+        int64_t timeout = sender->settings.connect_timeout_ns;
+        if (timeout && at - alone_since > timeout)
+            return sluice_error_set(error, SLUICE_TIMEOUT,
+                                    "no receiver was connected to %s for %lld s; start one, or "
+                                    "give it longer with --connect-timeout",
+                                    sender->settings.endpoint,
+                                    (long long)(timeout / SLUICE_NS_PER_S));
+    }
+}
+
+enum sluice_status sluice_sender_wait(struct sluice_sender *sender, struct sluice_error *error)
+{
+    enum sluice_status status = wait_room(sender, 0, error);
+    count_peers(sender);
+    return status;
+}
+
+enum sluice_status sluice_sender_send(struct sluice_sender *sender,
+                                      const struct sluice_message *message, int64_t deadline_ns,
+                                      struct sluice_error *error)
+{
+    zmq_msg_t out;
+    if (zmq_msg_init_data(&out, message->data, message->bytes, sluice_messages_release,
+                          message->hint) != 0) {
+        sluice_messages_release(message->data, message->hint);
+        return sluice_error_set(error, SLUICE_NO_MEMORY, "no memory to send a message");
+    }
+    enum sluice_status status = SLUICE_OK;
+    while (zmq_msg_send(&out, sender->socket, ZMQ_DONTWAIT) < 0) {
+        int code = zmq_errno();
+        if (code == EINTR)
+            continue;
+        if (code != EAGAIN) {
+            status = fail(sender, error, "cannot send to");
+        } else {
+            int64_t since = now();
+            status = wait_room(sender, deadline_ns, error);
+            sender->blocked_ns += now() - since;
+        }
+        if (status != SLUICE_OK) {
+            zmq_msg_close(&out);
+            return status;
+        }
+    }
+    sender->messages++;
+    sender->bytes += message->bytes;
+    return SLUICE_OK;
+}
+
+void sluice_sender_drain(struct sluice_sender *sender, const struct sluice_messages *messages,
+                         int64_t deadline_ns)
+{
+    const struct timespec pause = {.tv_nsec = 200 * SLUICE_NS_PER_US};
+    while (sluice_messages_in_flight(messages) && now() < deadline_ns &&
+           *sender->settings.stop < 2) {
+        count_peers(sender);
+        nanosleep(&pause, NULL);
+    }
+    count_peers(sender);
+}
+
+void sluice_sender_close(struct sluice_sender *sender, int64_t linger_ns)
+{
+    if (sender->socket) {
+        set(sender->socket, ZMQ_LINGER, (int)(linger_ns / SLUICE_NS_PER_MS));
+        zmq_close(sender->socket);
+    }
+    if (sender->monitor)
+        zmq_close(sender->monitor);
+    if (sender->context) {
+        while (zmq_ctx_term(sender->context) != 0 && zmq_errno() == EINTR)
+            ;
+    }
+    sender->socket = sender->monitor = sender->context = NULL;
+}
