@@ -2,8 +2,9 @@
  *
  * Fuzzes check and decode. The first byte chooses encoding, element size and whether the header is
  * made to agree with the size that the caller expects, so that the blocks behind it are reached;
- * the next two choose that size. The rest is the payload. A refused framing that decodes, or a
- * decode without a bound, aborts; reads and writes outside are found by AddressSanitizer. */
+ * the next two choose that size. The rest is the payload. A refused framing that decodes, or
+ * working memory beyond what the caller expects, aborts; reads and writes outside are found by
+ * AddressSanitizer. */
 #include <stdlib.h>
 #include <string.h>
 
