@@ -67,7 +67,7 @@ struct sluice_cbor_item {
 /* Reads the head at `offset`. */
 bool sluice_cbor_read(struct sluice_span span, size_t offset, struct sluice_cbor_item *item);
 /* Offset after the whole item that begins at `offset`; 0 when it is malformed or cut short. */
-size_t sluice_cbor_skip(struct sluice_span span, size_t offset);
+size_t sluice_cbor_item_end(struct sluice_span span, size_t offset);
 /* True when the span is exactly one map, with or without the self-description tag. */
 bool sluice_cbor_is_map(struct sluice_span span);
 

@@ -90,7 +90,7 @@ static size_t skip(struct sluice_span span, size_t offset, uint32_t depth)
     return offset;
 }
 
-size_t sluice_cbor_skip(struct sluice_span span, size_t offset)
+size_t sluice_cbor_item_end(struct sluice_span span, size_t offset)
 {
     return skip(span, offset, 0);
 }
@@ -109,7 +109,7 @@ static bool top_map(struct sluice_span span, struct sluice_cbor_item *map)
 bool sluice_cbor_is_map(struct sluice_span span)
 {
     struct sluice_cbor_item map;
-    return top_map(span, &map) && sluice_cbor_skip(span, 0) == span.bytes;
+    return top_map(span, &map) && sluice_cbor_item_end(span, 0) == span.bytes;
 }
 
 bool sluice_cbor_find(struct sluice_span span, const char *key, struct sluice_cbor_range *value)
@@ -124,8 +124,8 @@ bool sluice_cbor_find(struct sluice_span span, const char *key, struct sluice_cb
             return false;
         if (!sluice_cbor_read(span, offset, &item))
             return false;
-        size_t begin = sluice_cbor_skip(span, offset);
-        size_t end = begin ? sluice_cbor_skip(span, begin) : 0;
+        size_t begin = sluice_cbor_item_end(span, offset);
+        size_t end = begin ? sluice_cbor_item_end(span, begin) : 0;
         if (!end)
             return false;
         if (item.major == SLUICE_CBOR_TEXT && !item.indefinite && item.value == key_bytes &&

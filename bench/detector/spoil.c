@@ -36,7 +36,7 @@ static bool find_plane(struct sluice_span span, struct plane_place *place)
     if (!sluice_cbor_find(span, "data", &data) || !sluice_cbor_read(span, data.begin, &item) ||
         item.major != SLUICE_CBOR_MAP)
         return false;
-    place->tag = sluice_cbor_skip(span, item.content); /* behind the channel's name */
+    place->tag = sluice_cbor_item_end(span, item.content); /* behind the channel's name */
     if (!place->tag || !sluice_cbor_read(span, place->tag, &item) ||
         item.major != SLUICE_CBOR_TAG || !read_array(span, item.content, 2, &at))
         return false;
@@ -46,15 +46,15 @@ static bool find_plane(struct sluice_span span, struct plane_place *place)
         return false;
     place->rows_end = item.content;
     place->row_count = item.value;
-    at = sluice_cbor_skip(span, shape); /* the typed array */
+    at = sluice_cbor_item_end(span, shape); /* the typed array */
     if (!at || !sluice_cbor_read(span, at, &item) || !sluice_cbor_read(span, item.content, &item))
         return false;
     if (item.major != SLUICE_CBOR_TAG)
         return true;
     if (!read_array(span, item.content, 3, &at))
         return false;
-    at = sluice_cbor_skip(span, at);          /* behind the algorithm */
-    at = at ? sluice_cbor_skip(span, at) : 0; /* behind the element size */
+    at = sluice_cbor_item_end(span, at);          /* behind the algorithm */
+    at = at ? sluice_cbor_item_end(span, at) : 0; /* behind the element size */
     if (!at || !sluice_cbor_read(span, at, &item) || item.value < SIZE_BYTES)
         return false;
     place->payload = item.content;
