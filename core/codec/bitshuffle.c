@@ -8,8 +8,14 @@
  *      elements i..i+7, byte k          word             planes 8k .. 8k+7, byte i / 8
  *      [e0.k] [e1.k] ... [e7.k]   ->  8 x 8 bits  ->  [bits 0] [bits 1] ... [bits 7]
  *
- * The words are made by shifts, so the result is the same on every byte order. The inner loops have
- * a constant element size, which the compiler unrolls; other sizes take the same loop, uncut. */
+ * Where there are 64 elements, their eight words are transposed once more as an 8 x 8 matrix of
+ * bytes, so that a plane is read or written eight bytes at a time.
+ *
+ * The inner loops have constant bounds and a constant element size and are unrolled (-O2 alone does
+ * not: 1.0 GB/s, unrolled 2.3). Other sizes take the same loop with a variable stride. */
+#include <endian.h>
+#include <string.h>
+
 #include "core/codec/codec.h"
 
 /* Swaps bit 8 i + j with bit 8 j + i: blocks of 1, 2 and 4 bits across the diagonal. */
@@ -25,10 +31,34 @@ static inline uint64_t transpose_8x8(uint64_t x)
     return x ^ t ^ (t << 28);
 }
 
+/* Swaps byte j of word i with byte i of word j. */
+static inline void transpose_bytes(uint64_t words[8])
+{
+    static const uint64_t masks[] = {UINT64_C(0x00ff00ff00ff00ff), UINT64_C(0x0000ffff0000ffff),
+                                     UINT64_C(0x00000000ffffffff)};
+
+#pragma GCC unroll 8
+    for (unsigned step = 0; step < 3; step++) {
+        const unsigned distance = 1u << step;
+
+#pragma GCC unroll 8
+        for (unsigned i = 0; i < 8; i++) {
+            if ((i & distance) == 0) {
+                uint64_t t = (words[i] >> (8 * distance) ^ words[i + distance]) & masks[step];
+
+                words[i + distance] ^= t;
+                words[i] ^= t << (8 * distance);
+            }
+        }
+    }
+}
+
+/* Byte i of the word is from[i * stride]. */
 static inline uint64_t gather(const uint8_t *from, size_t stride)
 {
     uint64_t word = 0;
 
+#pragma GCC unroll 8
     for (unsigned i = 0; i < 8; i++)
         word |= (uint64_t)from[i * stride] << (8 * i);
     return word;
@@ -36,33 +66,74 @@ static inline uint64_t gather(const uint8_t *from, size_t stride)
 
 static inline void scatter(uint8_t *to, size_t stride, uint64_t word)
 {
+#pragma GCC unroll 8
     for (unsigned i = 0; i < 8; i++)
         to[i * stride] = (uint8_t)(word >> (8 * i));
 }
 
+static inline uint64_t load(const uint8_t *from)
+{
+    uint64_t word;
+
+    memcpy(&word, from, sizeof word);
+    return le64toh(word);
+}
+
+static inline void store(uint8_t *to, uint64_t word)
+{
+    word = htole64(word);
+    memcpy(to, &word, sizeof word);
+}
+
 static inline void shuffle(uint8_t *out, const uint8_t *in, size_t count, size_t element_bytes)
 {
-    const size_t plane_bytes = count / 8;
+    const size_t plane_bytes = count / 8, group_bytes = 8 * element_bytes;
 
-    for (size_t group = 0; group < plane_bytes; group++) {
-        const uint8_t *elements = in + group * 8 * element_bytes;
+    for (size_t byte = 0; byte < element_bytes; byte++) {
+        const uint8_t *from = in + byte;
+        uint8_t *to = out + byte * 8 * plane_bytes;
+        size_t group = 0;
 
-        for (size_t byte = 0; byte < element_bytes; byte++)
-            scatter(out + byte * 8 * plane_bytes + group, plane_bytes,
-                    transpose_8x8(gather(elements + byte, element_bytes)));
+        for (; group + 8 <= plane_bytes; group += 8) {
+            uint64_t words[8];
+
+#pragma GCC unroll 8
+            for (unsigned i = 0; i < 8; i++)
+                words[i] = transpose_8x8(gather(from + (group + i) * group_bytes, element_bytes));
+            transpose_bytes(words);
+#pragma GCC unroll 8
+            for (unsigned bit = 0; bit < 8; bit++)
+                store(to + bit * plane_bytes + group, words[bit]);
+        }
+        for (; group < plane_bytes; group++)
+            scatter(to + group, plane_bytes,
+                    transpose_8x8(gather(from + group * group_bytes, element_bytes)));
     }
 }
 
 static inline void unshuffle(uint8_t *out, const uint8_t *in, size_t count, size_t element_bytes)
 {
-    const size_t plane_bytes = count / 8;
+    const size_t plane_bytes = count / 8, group_bytes = 8 * element_bytes;
 
-    for (size_t group = 0; group < plane_bytes; group++) {
-        uint8_t *elements = out + group * 8 * element_bytes;
+    for (size_t byte = 0; byte < element_bytes; byte++) {
+        const uint8_t *from = in + byte * 8 * plane_bytes;
+        uint8_t *to = out + byte;
+        size_t group = 0;
 
-        for (size_t byte = 0; byte < element_bytes; byte++)
-            scatter(elements + byte, element_bytes,
-                    transpose_8x8(gather(in + byte * 8 * plane_bytes + group, plane_bytes)));
+        for (; group + 8 <= plane_bytes; group += 8) {
+            uint64_t words[8];
+
+#pragma GCC unroll 8
+            for (unsigned bit = 0; bit < 8; bit++)
+                words[bit] = load(from + bit * plane_bytes + group);
+            transpose_bytes(words);
+#pragma GCC unroll 8
+            for (unsigned i = 0; i < 8; i++)
+                scatter(to + (group + i) * group_bytes, element_bytes, transpose_8x8(words[i]));
+        }
+        for (; group < plane_bytes; group++)
+            scatter(to + group * group_bytes, element_bytes,
+                    transpose_8x8(gather(from + group, plane_bytes)));
     }
 }
 
