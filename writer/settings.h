@@ -17,11 +17,11 @@ enum sluice_durable {
     SLUICE_DURABLE_CLOSE, /* fdatasync when a file is closed */
 };
 
-/* The direction of one rotation axis in the NXmx frame, and what it stands on. */
+/* The direction of one rotation axis in the NXmx frame. Their order says what stands on what: each
+ * on the one before it, the first on the laboratory (two_theta carries the detector: left out). */
 struct sluice_axis_setting {
     char name[64];
     double vector[3];
-    char depends_on[64]; /* another axis; "": none, it stands on the laboratory */
 };
 #define SLUICE_AXIS_SETTINGS_MAX 16
 
@@ -29,7 +29,8 @@ struct sluice_metadata_settings {
     const char *instrument_name, *source_name, *source_short_name, *sample_name; /* may be "" */
     const char *rotation_axis; /* the goniometer axis that sample/depends_on names, "" = the one
                                   whose increment is not 0 (else the first) */
-    struct sluice_axis_setting axes[SLUICE_AXIS_SETTINGS_MAX]; /* others: (-1, 0, 0) */
+    struct sluice_axis_setting axes[SLUICE_AXIS_SETTINGS_MAX]; /* others: (-1, 0, 0), and stand on
+                                                                  the laboratory */
     size_t axis_count;
 };
 

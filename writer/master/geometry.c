@@ -49,9 +49,9 @@ static void put_detector(struct sluice_tree *tree, const struct sluice_series *s
     sluice_tree_array(tree, MODULE "/data_size", SLUICE_I32, 1, &pair, size, NULL);
     sluice_tree_array(tree, MODULE "/data_stride", SLUICE_I32, 1, &pair, stride, NULL);
 
-    const char *stands_on =
+    const char *below =
         translation(tree, DETECTOR "/transformations/translation", facts->distance, beam, ".");
-    sluice_tree_text(tree, DETECTOR "/depends_on", stands_on);
+    sluice_tree_text(tree, DETECTOR "/depends_on", below);
 
     double x = series->beam_center_x * series->pixel_size_x;
     double y = series->beam_center_y * series->pixel_size_y;
@@ -61,19 +61,18 @@ static void put_detector(struct sluice_tree *tree, const struct sluice_series *s
         centre[0] = x / norm;
         centre[1] = y / norm;
     }
-    stands_on = translation(tree, MODULE "/module_offset", norm, centre, stands_on);
-    translation(tree, MODULE "/fast_pixel_direction", series->pixel_size_x, fast, stands_on);
-    translation(tree, MODULE "/slow_pixel_direction", series->pixel_size_y, slow, stands_on);
+    below = translation(tree, MODULE "/module_offset", norm, centre, below);
+    translation(tree, MODULE "/fast_pixel_direction", series->pixel_size_x, fast, below);
+    translation(tree, MODULE "/slow_pixel_direction", series->pixel_size_y, slow, below);
 }
 
-static const struct sluice_axis_setting *setting_of(const struct sluice_metadata_settings *settings,
-                                                    const char *name)
+/* Where the configuration names an axis; axis_count where it does not. */
+static size_t setting_of(const struct sluice_metadata_settings *settings, const char *name)
 {
-    for (size_t i = 0; i < settings->axis_count; i++) {
-        if (strcmp(settings->axes[i].name, name) == 0)
-            return &settings->axes[i];
-    }
-    return NULL;
+    size_t i = 0;
+    while (i < settings->axis_count && strcmp(settings->axes[i].name, name) != 0)
+        i++;
+    return i;
 }
 
 static int axis_named(const struct sluice_series *series, const char *name)
@@ -81,24 +80,6 @@ static int axis_named(const struct sluice_series *series, const char *name)
     for (uint32_t i = 0; name != NULL && i < series->axis_count; i++) {
         if (strcmp(series->axes[i].name, name) == 0)
             return (int)i;
-    }
-    return -1;
-}
-
-/* The axis that a configured one stands on; -1: none, not one of this series, or it would go round
- * in a circle. */
-static int axis_below(const struct sluice_master_input *input, uint32_t axis)
-{
-    const struct sluice_series *series = input->series;
-    int first = -1, at = (int)axis;
-    for (uint32_t steps = 0; steps <= series->axis_count; steps++) {
-        const struct sluice_axis_setting *setting =
-            setting_of(input->metadata, series->axes[at].name);
-        at = setting == NULL ? -1 : axis_named(series, setting->depends_on);
-        if (steps == 0)
-            first = at;
-        if (at < 0)
-            return first;
     }
     return -1;
 }
@@ -130,12 +111,23 @@ static void fill_line(double *values, size_t count, double first, double step)
         values[i] = first + (double)i * step;
 }
 
+/* Of length 1. */
+static void axis_direction(const struct sluice_metadata_settings *settings, const char *name,
+                           double direction[3])
+{
+    static const double usual[3] = {-1, 0, 0};
+    size_t setting = setting_of(settings, name);
+    const double *vector = setting < settings->axis_count ? settings->axes[setting].vector : usual;
+    double norm = hypot(hypot(vector[0], vector[1]), vector[2]);
+    for (int i = 0; i < 3; i++)
+        direction[i] = norm > 0 ? vector[i] / norm : usual[i];
+}
+
 /* The three arrays of one axis; `values` has room for one. */
 static void put_axis(struct sluice_tree *tree, const struct sluice_master_input *input,
-                     uint32_t index, double *values, size_t count, const char *stands_on)
+                     uint32_t index, double *values, size_t count, const char *depends_on)
 {
     const struct sluice_axis *axis = &input->series->axes[index];
-    const struct sluice_axis_setting *setting = setting_of(input->metadata, axis->name);
     double step = isnan(axis->increment) ? 0 : axis->increment;
     hsize_t shape = count;
     char path[PATH_BYTES];
@@ -145,12 +137,11 @@ static void put_axis(struct sluice_tree *tree, const struct sluice_master_input 
         .type = "rotation",
         .unit = "degree",
         .values = values,
+        .rank = 1,
         .count = count,
-        .vector = {-1, 0, 0},
-        .depends_on = stands_on,
+        .depends_on = depends_on,
     };
-    if (setting != NULL)
-        memcpy(transformation.vector, setting->vector, sizeof transformation.vector);
+    axis_direction(input->metadata, axis->name, transformation.vector);
     fill_line(values, count, axis->start, step);
     sluice_tree_transformation(tree, &transformation);
     axis_path(axis, "_end", path);
@@ -182,6 +173,28 @@ static bool can_put(const struct sluice_series *series, uint32_t index)
     return true;
 }
 
+/* What a configured axis stands on: the nearest one before it in the configuration that is there.
+ */
+static void stands_on(const struct sluice_master_input *input, const char *name,
+                      char path[PATH_BYTES])
+{
+    static const char detector_arm[] = "two_theta";
+    const struct sluice_metadata_settings *settings = input->metadata;
+    size_t setting = setting_of(settings, name);
+    snprintf(path, PATH_BYTES, ".");
+    if (setting == settings->axis_count || strcmp(name, detector_arm) == 0)
+        return;
+    while (setting-- > 0) {
+        const char *below_name = settings->axes[setting].name;
+        int below = axis_named(input->series, below_name);
+        if (below >= 0 && can_put(input->series, (uint32_t)below) &&
+            strcmp(below_name, detector_arm) != 0) {
+            axis_path(&input->series->axes[below], "", path);
+            return;
+        }
+    }
+}
+
 static void put_sample(struct sluice_tree *tree, const struct sluice_master_input *input,
                        size_t count)
 {
@@ -205,10 +218,7 @@ static void put_sample(struct sluice_tree *tree, const struct sluice_master_inpu
                                series->axes[i].name);
             continue;
         }
-        int below = axis_below(input, i);
-        snprintf(path, sizeof path, ".");
-        if (below >= 0 && can_put(series, (uint32_t)below))
-            axis_path(&series->axes[below], "", path);
+        stands_on(input, series->axes[i].name, path);
         put_axis(tree, input, i, values, count, path);
     }
     free(values);

@@ -156,9 +156,9 @@ void sluice_tree_transformation(struct sluice_tree *tree,
     struct sluice_error *error = tree->error;
     if (tree->status != SLUICE_OK)
         return;
-    enum sluice_status status = sluice_h5_dataset(tree->file, transformation->path, SLUICE_F64,
-                                                  transformation->count == 0 ? 0 : 1, &shape,
-                                                  transformation->values, &dataset, error);
+    enum sluice_status status =
+        sluice_h5_dataset(tree->file, transformation->path, SLUICE_F64, transformation->rank,
+                          &shape, transformation->values, &dataset, error);
     const char *const texts[][2] = {
         {"units", transformation->unit},
         {"transformation_type", transformation->type},

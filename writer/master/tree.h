@@ -32,10 +32,11 @@ void sluice_tree_array(struct sluice_tree *tree, const char *path, enum sluice_d
 void sluice_tree_attribute(struct sluice_tree *tree, const char *path, const char *name,
                            const char *text);
 
-/* A transformation: `count` 0 is a scalar. Its offset is zero. */
+/* A transformation: a scalar (rank 0) or `count` values (rank 1). Its offset is zero. */
 struct sluice_transformation {
     const char *path, *type, *unit;
     const double *values;
+    int rank;
     size_t count;
     double vector[3];
     const char *depends_on;
