@@ -90,6 +90,7 @@ static __attribute__((noinline)) enum sluice_status write_chunks(struct sluice_c
     return SLUICE_OK;
 }
 
+/* `depth`: how many containers and tags the item is inside of. */
 static enum sluice_status write_item(struct sluice_cbor_cursor *cursor, struct sluice_json *json,
                                      size_t bytes_max, uint32_t depth);
 
@@ -100,16 +101,17 @@ write_other_key(struct sluice_cbor_cursor *cursor, struct sluice_json *json, uin
     char text[KEY_MAX];
     struct sluice_json writer;
     struct sluice_cbor_cursor start = *cursor;
+    size_t at = cursor->at;
     enum sluice_status status = sluice_cbor_skip(cursor);
 
     if (status != SLUICE_OK)
         return status;
     sluice_json_init_fixed(&writer, text, sizeof(text));
-    status = write_item(&start, &writer, sizeof(text), depth + 1);
+    status = write_item(&start, &writer, sizeof(text), depth);
     if (status == SLUICE_OK && !writer.failed) {
         sluice_json_key_span(json, text, writer.bytes);
     } else {
-        int bytes = snprintf(text, sizeof(text), "key of %zu bytes", cursor->at - start.at);
+        int bytes = snprintf(text, sizeof(text), "key of %zu bytes", cursor->at - at);
 
         sluice_json_key_span(json, text, (size_t)bytes);
     }
@@ -153,7 +155,7 @@ static enum sluice_status write_container(struct sluice_cbor_cursor *cursor,
         if (is_map)
             status = write_key(cursor, json, bytes_max, depth);
         if (status == SLUICE_OK)
-            status = write_item(cursor, json, bytes_max, depth + 1);
+            status = write_item(cursor, json, bytes_max, depth);
         if (status != SLUICE_OK)
             return status;
     }

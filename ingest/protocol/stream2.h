@@ -48,11 +48,11 @@ bool sluice_stream2_probe(struct sluice_span message);
 
 /* Decodes any message. `head` is always filled. For an image also `image`: every plane with shape,
  * type, encoding and a payload whose framing agrees with them (sluice_codec_check), user data as
- * JSON (ASCII, empty for null) into `user_data`, which may be NULL. For start and end only the head:
- * use sluice_stream2_start for the rest. Keys may come in any order; of a key that stands twice the
- * first counts; unknown ones are passed over. A series_id is required, and an image_id of an image.
- * OK; MALFORMED, TRUNCATED, LIMIT, MISMATCH or UNSUPPORTED with the reason, key by name, in
- * `error`; `image` is then of no use. No allocation. */
+ * JSON (ASCII, empty for null) into `user_data`, which may be NULL. For start and end only the
+ * head: use sluice_stream2_start for the rest. Keys may come in any order; of a key that stands
+ * twice the first counts; unknown ones are passed over. A series_id is required, and an image_id of
+ * an image. OK; MALFORMED, TRUNCATED, LIMIT, MISMATCH or UNSUPPORTED with the reason, key by name,
+ * in `error`; `image` is then of no use. No allocation. */
 enum sluice_status sluice_stream2_decode(struct sluice_span message,
                                          struct sluice_message_head *head,
                                          struct sluice_image *image,

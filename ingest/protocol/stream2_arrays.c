@@ -4,8 +4,8 @@
  * walk its framing, and only then take memory. Masks and tables become uint32, flatfields float32;
  * narrower integers are widened, doubles narrowed, and anything else is refused.
  *
- * Invariant: memory taken is at most LZ4_EXPANSION_MAX times the payload, whatever the message
- * claims. */
+ * Invariant: memory is taken for at most LZ4_EXPANSION_MAX bytes for each of the payload, whatever
+ * the message claims, and for the wider elements that they become. */
 #include "ingest/protocol/stream2_arrays.h"
 
 #include <assert.h>
@@ -216,8 +216,9 @@ void sluice_stream2_countrate_table(struct sluice_cbor_cursor cursor, struct slu
         status = sluice_cbor_read_typed(&cursor, &typed);
     if (status != SLUICE_OK) {
         why = cursor.why;
+    } else if ((count = element_count(&typed)) == 0) {
+        why = "it is empty";
     } else {
-        count = element_count(&typed);
         series->countrate_table = decode_elements(&typed, count, SLUICE_U32, &why);
         series->countrate_table_count = series->countrate_table != NULL ? count : 0;
     }

@@ -10,17 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/json.h"
 #include "core/log.h"
-#include "ingest/protocol/cbor_json.h"
 #include "ingest/protocol/cbor_value.h"
 #include "ingest/protocol/stream2.h"
 #include "ingest/protocol/stream2_arrays.h"
 #include "ingest/protocol/stream2_message.h"
 
 #define ROOM "protocol"
-
-#define START_MESSAGE_MAX (4u << 20) /* bytes of text */
 
 /* X(NAME, key, how, member): `how` is one of the kinds below; OWN has a reader of its own. */
 #define FIELDS(X)                                                                                  \
@@ -382,104 +378,6 @@ static enum sluice_status read_saturation(const struct starting *starting)
                                : bad_key(starting, FIELD_SATURATION, status, cursor.why);
 }
 
-static bool is_large_array(struct sluice_span key)
-{
-    static const int large[] = {FIELD_MASK, FIELD_FLATFIELD, FIELD_TABLE};
-
-    for (size_t i = 0; i < sizeof(large) / sizeof(large[0]); i++) {
-        if (keys[large[i]].bytes == key.bytes &&
-            memcmp(keys[large[i]].name, key.data, key.bytes) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* The value at the cursor; what is too large is taken back and replaced by words that say so. */
-static enum sluice_status write_field(struct sluice_cbor_cursor *cursor, struct sluice_json *json,
-                                      const struct sluice_series *series)
-{
-    struct sluice_cbor_cursor start = *cursor;
-    struct sluice_json before = *json;
-    enum sluice_status status = sluice_cbor_write_json(cursor, json, START_MESSAGE_MAX);
-
-    if (status != SLUICE_LIMIT || json->failed)
-        return status;
-    before.text = json->text;
-    before.capacity = json->capacity;
-    *json = before;
-    *cursor = start;
-    status = sluice_cbor_skip(cursor);
-    sluice_cbor_write_omitted(json, cursor->at - start.at);
-    sluice_log_warning(ROOM,
-                       "start message: a field is too large for the text of the start message "
-                       "and was left out of it series=%lu bytes=%zu",
-                       series->series_id, cursor->at - start.at);
-    return status;
-}
-
-/* One pair of the message's map, unless its value is a large array. */
-static enum sluice_status write_pair(struct sluice_cbor_cursor *cursor, struct sluice_json *json,
-                                     const struct sluice_series *series)
-{
-    struct sluice_cbor_cursor key = *cursor;
-    struct sluice_cbor_token token;
-    enum sluice_status status = sluice_cbor_next(&key, &token);
-
-    if (status == SLUICE_OK && token.kind == SLUICE_CBOR_TEXT && is_large_array(token.span)) {
-        status = sluice_cbor_skip(&key);
-        *cursor = key;
-        return status;
-    }
-    status = sluice_cbor_write_json_key(cursor, json, START_MESSAGE_MAX);
-    return status == SLUICE_OK ? write_field(cursor, json, series) : status;
-}
-
-static enum sluice_status skip_pair(struct sluice_cbor_cursor *cursor)
-{
-    enum sluice_status status = sluice_cbor_skip(cursor);
-
-    return status == SLUICE_OK ? sluice_cbor_skip(cursor) : status;
-}
-
-/* The message as JSON, without the large arrays. */
-static enum sluice_status write_start_message(const struct starting *starting)
-{
-    struct sluice_cbor_cursor cursor = sluice_stream2_begin(starting->message);
-    struct sluice_json json = {0};
-    struct sluice_cbor_items items;
-    uint64_t omitted = 0;
-    bool known, more;
-    enum sluice_status status = sluice_cbor_read_map(&cursor, &items, &known);
-
-    sluice_json_object_begin(&json);
-    while (status == SLUICE_OK) {
-        status = sluice_cbor_more(&cursor, &items, &more);
-        if (status != SLUICE_OK || !more)
-            break;
-        if (json.bytes < START_MESSAGE_MAX) {
-            status = write_pair(&cursor, &json, starting->series);
-        } else {
-            status = skip_pair(&cursor);
-            omitted++;
-        }
-    }
-    if (omitted > 0) {
-        sluice_json_key(&json, "omitted_keys");
-        sluice_json_uint(&json, omitted);
-    }
-    sluice_json_object_end(&json);
-    if (status == SLUICE_OK && json.failed)
-        status = SLUICE_NO_MEMORY;
-    if (status != SLUICE_OK) {
-        sluice_json_close(&json);
-        return sluice_error_set(starting->error, status,
-                                "stream2: start message: its text cannot be made: %s",
-                                cursor.why != NULL ? cursor.why : sluice_status_text(status));
-    }
-    starting->series->start_message = json.text;
-    return SLUICE_OK;
-}
-
 static enum sluice_status read_all(const struct starting *starting)
 {
     struct sluice_series *series = starting->series;
@@ -505,7 +403,7 @@ static enum sluice_status read_all(const struct starting *starting)
     if (status == SLUICE_OK)
         status = read_saturation(starting);
     if (status == SLUICE_OK)
-        status = write_start_message(starting);
+        status = sluice_stream2_text(starting->message, series, starting->error);
     if (status != SLUICE_OK)
         return status;
     if (find(starting, FIELD_MASK, &cursor))
