@@ -74,7 +74,7 @@ static void *run(void *argument)
         idle_since = -1;
         now = sluice_now_ns(clock);
     }
-    sluice_store_release(&agent->done, true);
+    sluice_store_release(&agent->done, true); /* [edge AGENT_DONE] all that its cycles did */
     return NULL;
 }
 

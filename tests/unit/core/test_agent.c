@@ -94,10 +94,12 @@ static void an_agent_works_waits_and_ends(void **state)
     assert_int_equal(worker.done, 5);
     /* without spinning it is asked once for nothing, then sleeps */
     assert_int_equal(worker.cycles, 5 + 2);
+    assert_false(sluice_load_acquire(&agent.done)); /* [edge AGENT_DONE] */
     give(&worker, SLUICE_AGENT_DONE);
     sluice_agent_join(&agent);
     assert_false(agent.started);
-    sluice_agent_join(&agent); /* once more does nothing */
+    assert_true(sluice_load_acquire(&agent.done)); /* [edge AGENT_DONE] */
+    sluice_agent_join(&agent);                     /* once more does nothing */
     assert_string_equal(worker.name, "worker");
     assert_true(worker.blocks_signals);
     sem_destroy(&worker.wake);
