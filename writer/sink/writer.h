@@ -20,10 +20,10 @@
 
 /* Everything it is connected to; all borrowed, all outlive it. */
 struct sluice_writer_ports {
-    struct sluice_frame *frames; /* the slots' descriptors, by slot number */
-    struct sluice_spsc *in;      /* source -> writer */
-    struct sluice_wake *in_wake; /* the writer sleeps on it */
-    struct sluice_spsc *free;    /* writer -> source */
+    struct sluice_frame *frames;   /* the slots' descriptors, by slot number */
+    struct sluice_spsc *in;        /* source -> writer */
+    struct sluice_wake *in_wake;   /* the writer sleeps on it */
+    struct sluice_spsc *free;      /* writer -> source */
     struct sluice_wake *free_wake; /* signalled after slots went back */
     struct sluice_events *events;  /* NULL: summaries are only counted */
     struct sluice_progress *progress;
@@ -33,7 +33,8 @@ struct sluice_writer_ports {
 
 struct sluice_writer;
 
-/* Checks the directories (made when they are missing) and the name pattern. CONFIG, IO, NO_MEMORY. */
+/* Checks the directories (made when they are missing) and the name pattern. CONFIG, IO, NO_MEMORY.
+ */
 enum sluice_status sluice_writer_create(const struct sluice_writer_settings *settings,
                                         const struct sluice_writer_ports *ports,
                                         struct sluice_writer **writer, struct sluice_error *error);

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A data file that is being written (create.c makes it): chunks are added, extents grow, cells are
+ * written, nothing else.
+ *
+ * The path is taken with O_EXCL by a file of our own, which HDF5 then truncates: so the reason of a
+ * refusal is an errno, and mode and group stand before the first byte. The chunk cache is set on
+ * the file, because SWMR's start resets what was set on a dataset. `finished` is allocated early: a
+ * cell that exists before SWMR starts can be rewritten, a chunk index need not be made at the end.
+ *
+ * After a failed write the same chunk is never tried again (a retry would report success and lose
+ * it), and no further call is made on the file at all: HDF5's later flushes fail for good, and
+ * closing it twice crashes. */
+#include "writer/sink/datafile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "writer/h5/h5.h"
+
+struct sluice_datafile *sluice_datafile_new(uint64_t index, uint64_t capacity)
+{
+    struct sluice_datafile *file = calloc(1, sizeof(*file));
+    if (file == NULL)
+        return NULL;
+    file->index = index;
+    file->capacity = capacity;
+    file->written = calloc((capacity + 63) / 64, sizeof(uint64_t));
+    if (file->written == NULL) {
+        free(file);
+        return NULL;
+    }
+    return file;
+}
+
+void sluice_datafile_free(struct sluice_datafile *file)
+{
+    if (file == NULL)
+        return;
+    sluice_datafile_abandon(file);
+    free(file->path);
+    free(file->written);
+    free(file->refused);
+    free(file);
+}
+
+void sluice_datafile_mark(struct sluice_datafile *file, uint64_t row)
+{
+    file->written[row / 64] |= UINT64_C(1) << (row % 64);
+    file->written_count++;
+}
+
+void sluice_datafile_unmark(struct sluice_datafile *file, uint64_t row)
+{
+    file->written[row / 64] &= ~(UINT64_C(1) << (row % 64));
+    file->written_count--;
+}
+
+void sluice_datafile_mark_refused(struct sluice_datafile *file, uint64_t row)
+{
+    if (file->refused == NULL)
+        file->refused = calloc((file->capacity + 63) / 64, sizeof(uint64_t));
+    if (file->refused != NULL)
+        file->refused[row / 64] |= UINT64_C(1) << (row % 64);
+}
+
+uint64_t sluice_datafile_rows_written(const struct sluice_datafile *file)
+{
+    for (uint64_t word = (file->capacity + 63) / 64; word-- > 0;)
+        if (file->written[word] != 0)
+            return word * 64 + 64 - (uint64_t)__builtin_clzll(file->written[word]);
+    return 0;
+}
+
+static int32_t image_number(uint64_t id)
+{
+    return id < INT32_MAX ? (int32_t)(id + 1) : INT32_MAX; /* the attributes are four bytes */
+}
+
+static herr_t rewrite_attribute(hid_t object, const char *name, int32_t value)
+{
+    hid_t attribute = H5Aopen(object, name, H5P_DEFAULT);
+    if (attribute < 0 || H5Awrite(attribute, H5T_NATIVE_INT32, &value) < 0)
+        return -1;
+    return H5Aclose(attribute);
+}
+
+enum sluice_status sluice_datafile_extend(struct sluice_datafile *file, uint64_t rows,
+                                          struct sluice_error *error)
+{
+    struct sluice_datafile_live *live = file->live;
+    if (rows <= live->rows)
+        return SLUICE_OK;
+    for (uint32_t c = 0; c < live->channel_count; c++) {
+        const hsize_t dims[3] = {rows, live->height[c], live->width[c]};
+        if (H5Dset_extent(live->images[c], dims) < 0)
+            return sluice_h5_error(error, SLUICE_IO, "cannot extend %s", file->path);
+    }
+    live->rows = rows;
+    return SLUICE_OK;
+}
+
+enum sluice_status sluice_datafile_write(struct sluice_datafile *file, uint32_t channel,
+                                         uint64_t row, struct sluice_span payload,
+                                         struct sluice_error *error)
+{
+    const hsize_t offset[3] = {row, 0, 0};
+    if (H5Dwrite_chunk(file->live->images[channel], H5P_DEFAULT, 0, offset, payload.bytes,
+                       payload.data) < 0)
+        return sluice_h5_error(error, SLUICE_IO, "cannot write row %llu of %s",
+                               (unsigned long long)row, file->path);
+    return SLUICE_OK;
+}
+
+enum sluice_status sluice_datafile_flush_values(struct sluice_datafile *file,
+                                                struct sluice_error *error)
+{
+    struct sluice_datafile_live *live = file->live;
+    if (live->columns.count == 0)
+        return SLUICE_OK;
+    if (sluice_columns_write_values(&live->columns, live->rows) < 0 ||
+        H5Fflush(live->file, H5F_SCOPE_LOCAL) < 0)
+        return sluice_h5_error(error, SLUICE_IO, "cannot flush %s", file->path);
+    return SLUICE_OK;
+}
+
+enum sluice_status sluice_datafile_flush_keys(const struct sluice_sink *sink,
+                                              struct sluice_datafile *file,
+                                              struct sluice_error *error)
+{
+    struct sluice_datafile_live *live = file->live;
+    if (live->columns.count == 0)
+        return SLUICE_OK;
+    if (sluice_columns_write_keys(&live->columns) < 0 || H5Fflush(live->file, H5F_SCOPE_LOCAL) < 0)
+        return sluice_h5_error(error, SLUICE_IO, "cannot flush the keys of %s", file->path);
+    if (sink->settings->durable == SLUICE_DURABLE_FLUSH && fdatasync(live->descriptor) != 0)
+        return sluice_error_errno(error, SLUICE_IO, errno, "cannot sync %s", file->path);
+    return SLUICE_OK;
+}
+
+/* frame_status of every row, where some rows have no image. NULL also when all have one. */
+static enum sluice_status row_statuses(const struct sluice_datafile *file, uint64_t rows,
+                                       uint8_t **statuses, struct sluice_error *error)
+{
+    *statuses = NULL;
+    if (file->written_count == rows)
+        return SLUICE_OK;
+    *statuses = malloc(rows);
+    if (*statuses == NULL)
+        return sluice_error_set(error, SLUICE_NO_MEMORY, "no memory to mark the gaps of %s",
+                                file->path);
+    for (uint64_t row = 0; row < rows; row++) {
+        bool refused = file->refused != NULL && (file->refused[row / 64] >> (row % 64) & 1);
+        (*statuses)[row] = sluice_datafile_has(file, row) ? SLUICE_ROW_WRITTEN
+                           : refused                      ? SLUICE_ROW_REFUSED
+                                                          : SLUICE_ROW_LOST;
+    }
+    return SLUICE_OK;
+}
+
+/* Everything but closing: gap marks and attributes, flushed, before `finished` says so. */
+static herr_t finish_objects(struct sluice_datafile *file, uint64_t rows, const uint8_t *statuses)
+{
+    struct sluice_datafile_live *live = file->live;
+    const int32_t yes = 1;
+    uint64_t first = file->index * file->capacity;
+    if (sluice_columns_finish(&live->columns, rows, statuses) < 0)
+        return -1;
+    for (uint32_t c = 0; c < live->channel_count; c++)
+        if (rewrite_attribute(live->images[c], "image_nr_high", image_number(first + rows - 1)) < 0)
+            return -1;
+    if (H5Fflush(live->file, H5F_SCOPE_LOCAL) < 0 ||
+        H5Dwrite(live->finished, H5T_NATIVE_INT32, H5S_ALL, H5S_ALL, H5P_DEFAULT, &yes) < 0 ||
+        H5Dclose(live->finished) < 0)
+        return -1;
+    for (uint32_t c = 0; c < live->channel_count; c++)
+        if (H5Dclose(live->images[c]) < 0)
+            return -1;
+    return sluice_columns_close(&live->columns);
+}
+
+/* H5Fclose writes too, so the bytes are synced after it, through a descriptor of our own. */
+static enum sluice_status close_and_sync(const struct sluice_sink *sink,
+                                         struct sluice_datafile *file, struct sluice_error *error)
+{
+    bool sync = sink->settings->durable != SLUICE_DURABLE_NONE;
+    int fd = sync ? fcntl(file->live->descriptor, F_DUPFD_CLOEXEC, 0) : -1;
+    enum sluice_status status = SLUICE_OK;
+    if (H5Fclose(file->live->file) < 0)
+        status = sluice_h5_error(error, SLUICE_IO, "cannot close %s", file->path);
+    else if (sync && (fd < 0 || fdatasync(fd) != 0))
+        status = sluice_error_errno(error, SLUICE_IO, errno, "cannot sync %s", file->path);
+    if (fd >= 0)
+        close(fd);
+    if (status == SLUICE_OK && chmod(file->path, sink->settings->mode & ~0222u) != 0)
+        status =
+            sluice_error_errno(error, SLUICE_SYSTEM, errno, "cannot make %s read-only", file->path);
+    return status;
+}
+
+enum sluice_status sluice_datafile_close(const struct sluice_sink *sink,
+                                         struct sluice_datafile *file, uint64_t rows,
+                                         struct sluice_error *error)
+{
+    int64_t begin_ns = sluice_now_ns(sink->clock);
+    uint8_t *statuses = NULL;
+    enum sluice_status status = row_statuses(file, rows, &statuses, error);
+    if (status == SLUICE_OK)
+        status = sluice_datafile_extend(file, rows, error);
+    if (status == SLUICE_OK && finish_objects(file, rows, statuses) < 0)
+        status = sluice_h5_error(error, SLUICE_IO, "cannot finish %s", file->path);
+    free(statuses);
+    if (status == SLUICE_OK)
+        status = close_and_sync(sink, file, error);
+    if (status != SLUICE_OK)
+        return status;
+    free(file->live);
+    file->live = NULL;
+    file->state = SLUICE_DATAFILE_CLOSED;
+    file->rows_closed = rows;
+    sluice_sink_took(sink, SLUICE_COUNTER_WRITER_CLOSE_MAX, begin_ns, "closing a data file",
+                     file->path);
+    return SLUICE_OK;
+}
+
+void sluice_datafile_abandon(struct sluice_datafile *file)
+{
+    if (file->state != SLUICE_DATAFILE_OPEN)
+        return;
+    sluice_columns_abandon(&file->live->columns);
+    free(file->live);
+    file->live = NULL;
+    file->state = SLUICE_DATAFILE_ABANDONED;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * When the masters are written and over which files.
+ *
+ * While the series runs they map the files in order, complete ones as they are and the first that
+ * is still open without limit; what follows an open or missing file is left out until that is
+ * closed, because only the last mapping may be without limit. Files that were abandoned keep the
+ * rows that are visible, and the next file its place.
+ *
+ * Masks of big detectors make a master big, so one a second is the most that the stream of images
+ * has to wait for; what was due is made up for later. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/log.h"
+#include "writer/master/master.h"
+#include "writer/sink/series.h"
+
+/* The files to map, in `list`, which has room for all. */
+static size_t list_files(const struct sluice_open_series *series, bool final,
+                         struct sluice_master_file *list)
+{
+    size_t count = 0;
+    uint64_t next = 0; /* the index that must follow */
+    for (size_t i = 0; i < series->file_count; i++) {
+        const struct sluice_datafile *file = series->files[i];
+        struct sluice_master_file entry = {.path = file->path,
+                                           .first_row = file->index * series->per_file};
+        if (!final && file->index != next)
+            break;
+        next++;
+        switch (file->state) {
+        case SLUICE_DATAFILE_OPEN:
+            entry.rows = file->capacity;
+            entry.growing = true;
+            list[count++] = entry;
+            return count;
+        case SLUICE_DATAFILE_CLOSED:
+            entry.rows = file->rows_closed;
+            break;
+        case SLUICE_DATAFILE_ABANDONED:
+            entry.rows = file->rows_visible;
+            break;
+        case SLUICE_DATAFILE_PLANNED:
+            if (!final)
+                return count;
+            break;
+        }
+        if (entry.rows > 0 && entry.path != NULL)
+            list[count++] = entry;
+    }
+    return count;
+}
+
+static void write_masters(struct sluice_open_series *series, enum sluice_master_state state)
+{
+    const struct sluice_sink *sink = series->sink;
+    const struct sluice_writer_settings *settings = sink->settings;
+    int64_t begin_ns = sluice_now_ns(sink->clock);
+    struct sluice_error error = {0};
+    enum sluice_status status = SLUICE_OK;
+    struct sluice_master_file *list = calloc(series->file_count + 1, sizeof(*list));
+    if (list == NULL) {
+        status = sluice_error_set(&error, SLUICE_NO_MEMORY, "no memory for the masters of %s",
+                                  series->name);
+    } else {
+        size_t count = list_files(series, state != SLUICE_MASTER_WRITING, list);
+        for (uint32_t c = 0; status == SLUICE_OK && c < series->channel_count; c++) {
+            const struct sluice_master_input input = {
+                .series = series->metadata,
+                .metadata = &settings->metadata,
+                .directory = sink->directories[series->master_directory],
+                .name = series->name,
+                .channel_index = c,
+                .dataset = series->channels[c].dataset,
+                .dtype = series->channels[c].dtype,
+                .files = list,
+                .file_count = count,
+                .state = state,
+                .open_real_ns = series->open_real_ns,
+                .end_real_ns = sink->clock->real_ns(sink->clock),
+                .mode = settings->mode,
+                .group = settings->group,
+                .sync = settings->durable != SLUICE_DURABLE_NONE,
+            };
+            status = sluice_master_write(&input, &error);
+        }
+    }
+    free(list);
+    series->master_due = false;
+    series->master_ns = sluice_sink_took(sink, SLUICE_COUNTER_WRITER_MASTER_MAX, begin_ns,
+                                         "writing the masters", series->name);
+    if (status == SLUICE_OK) {
+        series->master_exists = true;
+        return;
+    }
+    sluice_error_prefix(&error, "master");
+    if (state == SLUICE_MASTER_WRITING)
+        sluice_sink_fault(sink, &error); /* the one at the end decides */
+    else
+        sluice_series_fail(series, &error);
+}
+
+void sluice_masters_write(struct sluice_open_series *series, bool at_once)
+{
+    int64_t now_ns = sluice_now_ns(series->sink->clock);
+    if (at_once || (series->master_due && now_ns - series->master_ns >= SLUICE_MASTERS_INTERVAL_NS))
+        write_masters(series, SLUICE_MASTER_WRITING);
+}
+
+void sluice_masters_finish(struct sluice_open_series *series)
+{
+    if (series->created_count > 0)
+        write_masters(series, series->failed ? SLUICE_MASTER_FAILED : SLUICE_MASTER_DONE);
+}

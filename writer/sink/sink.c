@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The writer's surroundings: directories that exist before the first series, a group that is known,
+ * and one way to say that a call was slow or failed. */
+#include "writer/sink/sink.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "core/log.h"
+#include "writer/layout/layout.h"
+
+#define SLOW_CALL_NS SLUICE_NS_PER_S
+/* Cells of this many images are kept in memory for each open file. */
+#define FLUSH_IMAGES_MAX 16384
+
+int64_t sluice_sink_took(const struct sluice_sink *sink, enum sluice_counter longest,
+                         int64_t since_ns, const char *what, const char *path)
+{
+    int64_t now_ns = sluice_now_ns(sink->clock);
+    int64_t took_ns = now_ns - since_ns;
+    sluice_counter_max(sink->counters, longest, took_ns > 0 ? (uint64_t)took_ns : 0);
+    if (took_ns > SLOW_CALL_NS)
+        sluice_log_warning("writer", "slow storage: %s took %.1f s file=%s", what,
+                           (double)took_ns / 1e9, path);
+    return now_ns;
+}
+
+void sluice_sink_fault(const struct sluice_sink *sink, const struct sluice_error *error)
+{
+    sluice_log_error("writer", "%s", error->message);
+    sluice_counters_error(sink->counters, sink->clock->real_ns(sink->clock), error->message);
+}
+
+struct sluice_event *sluice_sink_event(const struct sluice_sink *sink, enum sluice_event_kind kind)
+{
+    if (sink->events == NULL)
+        return NULL;
+    struct sluice_event *event = sluice_events_begin(sink->events, kind);
+    if (event == NULL)
+        sluice_counter_add(sink->counters, SLUICE_COUNTER_WRITER_NOTICES_LEFT_OUT, 1);
+    return event;
+}
+
+uint64_t sluice_sink_free_space(const char *path)
+{
+    struct statvfs space;
+    if (statvfs(path, &space) != 0)
+        return UINT64_MAX;
+    return (uint64_t)space.f_bavail * space.f_frsize;
+}
+
+static enum sluice_status make_one(const struct sluice_sink *sink, const char *path,
+                                   struct sluice_error *error)
+{
+    if (mkdir(path, sink->settings->directory_mode) != 0) {
+        if (errno == EEXIST)
+            return SLUICE_OK;
+        return sluice_error_errno(error, SLUICE_IO, errno, "cannot make the directory %s", path);
+    }
+    if (sink->has_gid && chown(path, (uid_t)-1, sink->gid) != 0)
+        return sluice_error_errno(error, SLUICE_SYSTEM, errno, "cannot give %s to group %s", path,
+                                  sink->settings->group);
+    if (chmod(path, sink->settings->directory_mode) != 0)
+        return sluice_error_errno(error, SLUICE_SYSTEM, errno, "cannot set the mode of %s", path);
+    return SLUICE_OK;
+}
+
+enum sluice_status sluice_sink_make_directory(const struct sluice_sink *sink, const char *path,
+                                              struct sluice_error *error)
+{
+    char part[SLUICE_PATH_BYTES];
+    struct stat there;
+    size_t length = strlen(path);
+    if (length >= sizeof(part))
+        return sluice_error_set(error, SLUICE_LIMIT, "the path %s is too long", path);
+    if (stat(path, &there) == 0 && S_ISDIR(there.st_mode))
+        return SLUICE_OK;
+    for (size_t i = 1; i <= length; i++) {
+        if (path[i] != '/' && path[i] != '\0')
+            continue;
+        memcpy(part, path, i);
+        part[i] = '\0';
+        enum sluice_status status = make_one(sink, part, error);
+        if (status != SLUICE_OK)
+            return status;
+    }
+    return SLUICE_OK;
+}
+
+static enum sluice_status find_group(struct sluice_sink *sink, struct sluice_error *error)
+{
+    const char *name = sink->settings->group;
+    if (name == NULL || name[0] == '\0')
+        return SLUICE_OK;
+    const struct group *entry = getgrnam(name);
+    char *end;
+    unsigned long number = strtoul(name, &end, 10);
+    if (entry == NULL && *end != '\0')
+        return sluice_error_set(error, SLUICE_CONFIG, "writer.group '%s': there is no such group",
+                                name);
+    sink->gid = entry != NULL ? entry->gr_gid : (gid_t)number;
+    sink->has_gid = true;
+    return SLUICE_OK;
+}
+
+static enum sluice_status check_pattern(const struct sluice_sink *sink, struct sluice_error *error)
+{
+    char name[SLUICE_NAME_BYTES * 4 - 32];
+    struct sluice_series *series = sluice_series_create();
+    if (series == NULL)
+        return sluice_error_set(error, SLUICE_NO_MEMORY, "no memory for the writer");
+    enum sluice_status status = sluice_layout_series_name(
+        sink->settings->name, series, sink->clock->real_ns(sink->clock), name, sizeof(name), error);
+    sluice_series_destroy(series);
+    return status;
+}
+
+static enum sluice_status add_directory(struct sluice_sink *sink, size_t index,
+                                        struct sluice_error *error)
+{
+    const char *path = sink->settings->directories[index];
+    enum sluice_status status = sluice_sink_make_directory(sink, path, error);
+    if (status != SLUICE_OK) {
+        sluice_error_prefix(error, "writer.directory");
+        return status;
+    }
+    sink->directories[index] = realpath(path, NULL);
+    if (sink->directories[index] == NULL || access(path, W_OK | X_OK) != 0)
+        return sluice_error_errno(error, SLUICE_IO, errno, "writer.directory: cannot write into %s",
+                                  path);
+    return SLUICE_OK;
+}
+
+enum sluice_status sluice_sink_init(struct sluice_sink *sink, struct sluice_error *error)
+{
+    const struct sluice_writer_settings *settings = sink->settings;
+    if (settings->directory_count == 0 || settings->directory_count > SLUICE_DIRECTORIES_MAX)
+        return sluice_error_set(error, SLUICE_CONFIG, "writer.directory: 1 to %d are needed",
+                                SLUICE_DIRECTORIES_MAX);
+    sink->flush_images = settings->flush_images < 1                  ? 1
+                         : settings->flush_images > FLUSH_IMAGES_MAX ? FLUSH_IMAGES_MAX
+                                                                     : settings->flush_images;
+    enum sluice_status status = check_pattern(sink, error);
+    if (status == SLUICE_OK)
+        status = find_group(sink, error);
+    for (size_t i = 0; status == SLUICE_OK && i < settings->directory_count; i++)
+        status = add_directory(sink, i, error);
+    return status;
+}
+
+void sluice_sink_close(struct sluice_sink *sink)
+{
+    for (size_t i = 0; i < SLUICE_DIRECTORIES_MAX; i++) {
+        free(sink->directories[i]);
+        sink->directories[i] = NULL;
+    }
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What all parts of one writer share, and what they say about it: timed calls and faults.
+ * Writer thread only. */
+#ifndef SLUICE_WRITER_SINK_H
+#define SLUICE_WRITER_SINK_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "core/clock.h"
+#include "core/counters.h"
+#include "core/error.h"
+#include "core/frame.h"
+#include "ingest/ring/events.h"
+#include "writer/settings.h"
+
+/* Borrowed, but for the directories, which the writer owns. */
+struct sluice_sink {
+    const struct sluice_writer_settings *settings;
+    const struct sluice_clock *clock;
+    struct sluice_counters *counters;
+    struct sluice_events *events; /* may be NULL */
+    struct sluice_spsc *free;     /* where slots go back */
+    struct sluice_wake *free_wake;
+    struct sluice_progress *progress;
+    char *directories[SLUICE_DIRECTORIES_MAX]; /* absolute, they exist */
+    uint32_t flush_images;                     /* as set, but bounded */
+    bool has_gid;
+    gid_t gid;
+};
+
+/* Ends a timed call: keeps the longest in `longest` and warns of one beyond 1 s. Returns now. */
+int64_t sluice_sink_took(const struct sluice_sink *sink, enum sluice_counter longest,
+                         int64_t since_ns, const char *what, const char *path);
+
+/* Logs a fault and enters it among the distinct errors. */
+void sluice_sink_fault(const struct sluice_sink *sink, const struct sluice_error *error);
+
+/* Checks the settings, makes the directories, looks the group up. */
+enum sluice_status sluice_sink_init(struct sluice_sink *sink, struct sluice_error *error);
+void sluice_sink_close(struct sluice_sink *sink);
+
+/* Makes `path` and what is missing above it, with the configured mode and group. */
+enum sluice_status sluice_sink_make_directory(const struct sluice_sink *sink, const char *path,
+                                              struct sluice_error *error);
+
+/* Gives a slot back; its frame and payload are the source's again. */
+static inline void sluice_sink_release(const struct sluice_sink *sink, uint32_t slot)
+{
+    sluice_spsc_push(sink->free, slot); /* it has room for every slot */
+    sluice_wake_signal(sink->free_wake);
+}
+
+/* An event to fill and post, or NULL (no events wanted, or none free: counted). */
+struct sluice_event *sluice_sink_event(const struct sluice_sink *sink, enum sluice_event_kind kind);
+
+/* Free bytes where `path` lies; UINT64_MAX when that cannot be told. */
+uint64_t sluice_sink_free_space(const char *path);
+
+#endif
