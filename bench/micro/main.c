@@ -4,6 +4,7 @@
  * --benchmark_out=FILE writes JSON. With SLUICE_SHARED set to a folder with data/ in it, captured
  * messages and images are measured beside the made ones. */
 #include "bench/micro/micro.h"
+#include "core/log.h"
 
 void sluice_micro_percentiles(struct sluice_bench *bench, const struct sluice_histogram *histogram)
 {
@@ -15,6 +16,7 @@ void sluice_micro_percentiles(struct sluice_bench *bench, const struct sluice_hi
 
 int main(int argc, char **argv)
 {
+    sluice_log_set_level(SLUICE_LOG_WARNING);
     sluice_micro_ring();
 #ifdef SLUICE_MICRO_CK
     sluice_micro_ring_ck();
@@ -23,5 +25,6 @@ int main(int argc, char **argv)
     sluice_micro_codec();
     sluice_micro_protocol();
     sluice_micro_core();
+    sluice_micro_writer();
     return sluice_bench_main(argc, argv);
 }

@@ -14,6 +14,7 @@ void sluice_micro_wake(void);
 void sluice_micro_codec(void);
 void sluice_micro_protocol(void);
 void sluice_micro_core(void);
+void sluice_micro_writer(void);
 
 /* p50_ns, p99_ns, p99.9_ns and max_ns as counters. */
 void sluice_micro_percentiles(struct sluice_bench *bench, const struct sluice_histogram *histogram);

@@ -85,5 +85,5 @@ void sluice_micro_ring(void)
                                                       .argument_names = {"max"},
                                                       .arguments = maxima,
                                                       .run_count = 2,
-                                                      .has_threads = true});
+                                                      .wall_time = true});
 }

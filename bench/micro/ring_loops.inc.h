@@ -185,7 +185,7 @@ static void register_loops(const char *same, const char *two, const char *trip)
 {
     sluice_bench_register(&(struct sluice_bench_case){.name = same, .run = same_thread});
     sluice_bench_register(
-        &(struct sluice_bench_case){.name = two, .run = two_threads, .has_threads = true});
+        &(struct sluice_bench_case){.name = two, .run = two_threads, .wall_time = true});
     sluice_bench_register(
-        &(struct sluice_bench_case){.name = trip, .run = round_trip, .has_threads = true});
+        &(struct sluice_bench_case){.name = trip, .run = round_trip, .wall_time = true});
 }

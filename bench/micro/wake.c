@@ -202,7 +202,7 @@ void sluice_micro_wake(void)
     sluice_bench_register(
         &(struct sluice_bench_case){.name = "ring/wake/signal_awake", .run = signal_awake});
     sluice_bench_register(&(struct sluice_bench_case){
-        .name = "ring/wake/round_trip_asleep", .run = round_trip_asleep, .has_threads = true});
+        .name = "ring/wake/round_trip_asleep", .run = round_trip_asleep, .wall_time = true});
     sluice_bench_register(&(struct sluice_bench_case){.name = "ring/fan/same_thread",
                                                       .run = fan_same_thread,
                                                       .argument_names = {"workers"},
@@ -213,5 +213,5 @@ void sluice_micro_wake(void)
                                                       .argument_names = {"workers"},
                                                       .arguments = thread_workers,
                                                       .run_count = 3,
-                                                      .has_threads = true});
+                                                      .wall_time = true});
 }

@@ -42,7 +42,7 @@ void sluice_bench_register(const sluice_bench_case *bench_case)
         const int64_t *row = copy.arguments + run * names.size();
         registered->Args(std::vector<int64_t>(row, row + names.size()));
     }
-    if (copy.has_threads) {
+    if (copy.wall_time) {
         registered->UseRealTime()->MeasureProcessCPUTime();
     }
 }

@@ -34,9 +34,9 @@ struct sluice_bench_case {
     const char *argument_names[SLUICE_BENCH_ARGUMENTS_MAX];
     const int64_t *arguments;
     size_t run_count;
-    /* For benchmarks with threads of their own: the rate is of wall time, and the CPU column is of
-     * the whole process. Else both are of the calling thread. */
-    bool has_threads;
+    /* For benchmarks that wait or have threads of their own: rates are of wall time, and the CPU
+     * column is of the whole process. Else both are of the calling thread's CPU time. */
+    bool wall_time;
 };
 
 void sluice_bench_register(const struct sluice_bench_case *bench_case);
