@@ -4,9 +4,9 @@
  * (out), and one consumer takes them from N workers (in). It is N SPSC rings with one wake a
  * consumer, so it has their guarantees (wait-free; the same two edges) and no contended word.
  *
- * Out: the producer gives each number to the worker whose ring is shortest (ties: the next in turn).
- * In: the consumer sweeps the rings in turn. Order between workers is not kept. Sized to hold every
- * slot in each ring, so that a push cannot fail. */
+ * Out: the producer gives each number to the worker whose ring is shortest (ties: the next in
+ * turn). In: the consumer sweeps the rings in turn. Order between workers is not kept. Sized to
+ * hold every slot in each ring, so that a push cannot fail. */
 #ifndef SLUICE_INGEST_RING_FAN_H
 #define SLUICE_INGEST_RING_FAN_H
 
@@ -17,9 +17,9 @@
 
 struct sluice_fan {
     uint32_t worker_count;
-    struct sluice_spsc *rings;  /* [worker_count] */
-    struct sluice_wake *wakes;  /* out: one a worker; in: wakes[0] is the consumer's */
-    uint32_t turn;              /* the dealing or sweeping side's own */
+    struct sluice_spsc *rings; /* [worker_count] */
+    struct sluice_wake *wakes; /* out: one a worker; in: wakes[0] is the consumer's */
+    uint32_t turn;             /* the dealing or sweeping side's own */
 };
 
 /* `capacity` as for sluice_spsc_init, for each ring. */

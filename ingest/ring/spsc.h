@@ -7,10 +7,10 @@
  * are compared by subtraction. Ownership of slot n passes with the number: everything that the
  * producer wrote to slot n before the push is visible to the consumer after the pop.
  *
- *   producer                                         consumer
- *   slots[tail & mask] = n (plain)                   tail_seen = load tail, acquire   [edge PUBLISH]
- *   store tail + 1, release       [edge PUBLISH] --> n = slots[head & mask] (plain)
- *   head_seen = load head, acquire [edge RECYCLE] <-- store head + k, release         [edge RECYCLE]
+ *   producer                                        consumer
+ *   slots[tail & mask] = n, plain                   load tail, acquire       [edge PUBLISH]
+ *   store tail + 1, release  [edge PUBLISH] ----->  n = slots[head & mask], plain
+ *   load head, acquire       [edge RECYCLE] <-----  store head + k, release  [edge RECYCLE]
  *
  * Each side keeps a private copy of the other's index and reads the shared one only when the copy
  * says full (or holds fewer than asked for), so that a busy ring does not move a cache line an

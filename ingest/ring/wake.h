@@ -12,10 +12,10 @@
  *   empty: wait(w): futex wait while word == w
  *   not empty: cancel()
  *
- * Both sides' operations are read-modify-writes of one word, so one comes first. If the signal does,
- * the consumer's second look sees the push (SIGNAL releases, SLEEP acquires). If the sleep does, the
- * producer sees bit 0 and wakes; the futex compares the word, so a wake-up between the second look
- * and the wait is not lost. Any number of producers. */
+ * Both sides' operations are read-modify-writes of one word, so one comes first. If the signal
+ * does, the consumer's second look sees the push (SIGNAL releases, SLEEP acquires). If the sleep
+ * does, the producer sees bit 0 and wakes; the futex compares the word, so a wake-up between the
+ * second look and the wait is not lost. Any number of producers. */
 #ifndef SLUICE_INGEST_RING_WAKE_H
 #define SLUICE_INGEST_RING_WAKE_H
 
