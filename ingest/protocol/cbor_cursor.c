@@ -14,13 +14,12 @@
 
 #define TRUNCATED_WHY "the message ends in the middle of it, or a length in it is wrong"
 
+/* Sets the whole token: what the kind does not have is empty, never left from the token before. */
 static void fill(void *context, enum sluice_cbor_kind kind, uint64_t value, bool indefinite)
 {
     struct sluice_cbor_token *token = context;
 
-    token->kind = kind;
-    token->value = value;
-    token->indefinite = indefinite;
+    *token = (struct sluice_cbor_token){.kind = kind, .indefinite = indefinite, .value = value};
 }
 
 static void on_uint8(void *context, uint8_t value)

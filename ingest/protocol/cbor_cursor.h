@@ -46,7 +46,7 @@ struct sluice_cbor_token {
     bool indefinite;         /* BYTES, TEXT: chunks follow; ARRAY, MAP: until a BREAK */
     uint64_t value;          /* UINT, NEGINT, BOOL, SIMPLE, TAG; items of ARRAY, pairs of MAP */
     double number;           /* FLOAT */
-    struct sluice_span span; /* BYTES, TEXT */
+    struct sluice_span span; /* BYTES, TEXT; empty when indefinite */
 };
 
 struct sluice_cbor_cursor {

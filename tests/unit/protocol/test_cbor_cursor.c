@@ -136,6 +136,21 @@ static void indefinite_items_are_stepped_over(void **state)
     assert_int_equal(SKIP("\x82\x9f\xff\xbf\xff"), SLUICE_OK);
 }
 
+static void a_token_keeps_nothing_of_the_one_before(void **state)
+{
+    static const uint8_t bytes[] = "\x64type\x7f\xff";
+    struct sluice_cbor_cursor cursor = {.data = bytes, .bytes = sizeof(bytes) - 1};
+    struct sluice_cbor_token token;
+
+    (void)state;
+    assert_int_equal(sluice_cbor_next(&cursor, &token), SLUICE_OK);
+    assert_int_equal(token.span.bytes, 4);
+    assert_int_equal(sluice_cbor_next(&cursor, &token), SLUICE_OK);
+    assert_true(token.kind == SLUICE_CBOR_TEXT && token.indefinite);
+    assert_null(token.span.data);
+    assert_int_equal(token.span.bytes, 0);
+}
+
 static void breaks_and_chunks_out_of_place_are_malformed(void **state)
 {
     (void)state;
@@ -316,6 +331,7 @@ int main(void)
         cmocka_unit_test(every_tag_and_simple_value_is_read),
         cmocka_unit_test(bytes_that_are_no_cbor_are_malformed),
         cmocka_unit_test(indefinite_items_are_stepped_over),
+        cmocka_unit_test(a_token_keeps_nothing_of_the_one_before),
         cmocka_unit_test(breaks_and_chunks_out_of_place_are_malformed),
         cmocka_unit_test(a_prefix_of_an_item_is_truncated_whatever_its_length),
         cmocka_unit_test(lengths_and_counts_beyond_the_message_are_truncated),
