@@ -115,7 +115,7 @@ class Counting(e2e.Case):
         rng.shuffle(sent)
         (s,), code, _ = self.run_series([start(60), *map(image, sent), e2e.end()],
                                         settings=["writer.images_per_file=7",
-                                                  "writer.files_open_max=100"])
+                                                  "writer.files_open_max=64"])
         self.assert_counts(s, expected=60, received=len(sent), written=len(ids), duplicate=10,
                            lost=60 - len(ids))
         self.assert_files(s, set(ids), max(ids) + 1)
@@ -294,7 +294,7 @@ class Counting(e2e.Case):
         self.assertEqual(code, 0)
 
     def test_overflow_drop_counts_what_it_drops(self):
-        ingest = self.ingest(settings=["ring.overflow=drop", "ring.slots=2",
+        ingest = self.ingest(settings=["ring.overflow=drop", "ring.slots=4",
                                        "writer.durable=flush", "writer.flush_images=1"])
         count = 400
         big = {c: np.random.default_rng(1).integers(0, 60000, SHAPE).astype("u2")

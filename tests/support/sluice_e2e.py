@@ -69,19 +69,19 @@ def plane(pixels, encoding="bslz4", algorithm_size=None):
                               cbor2.CBORTag(TYPED_TAG[pixels.dtype.name], data)])
 
 
-def start(shape, dtype, images, channels=("threshold_1",), series_id=1, unique_id="series-1",
-          **more):
-    """A start message; `more` replaces or adds fields (None removes one)."""
+def start(shape, dtype, images, channel_names=("threshold_1",), series_id=1,
+          unique_id="series-1", **more):
+    """A start message; `more` replaces or adds fields (None removes one, also `channels`)."""
     m = {"type": "start", "series_id": series_id, "series_unique_id": unique_id,
          "arm_date": cbor2.CBORTag(0, "2026-11-22T08:00:00+01:00"), "number_of_images": images,
          "image_size_x": shape[1], "image_size_y": shape[0], "image_dtype": np.dtype(dtype).name,
-         "channels": list(channels), "count_time": 0.0099, "frame_time": 0.01,
+         "channels": list(channel_names), "count_time": 0.0099, "frame_time": 0.01,
          "incident_energy": 12658.0, "incident_wavelength": 0.9795, "beam_center_x": 20.5,
          "beam_center_y": 10.25, "pixel_size_x": 75e-6, "pixel_size_y": 75e-6,
          "detector_translation": [0.0, 0.0, 0.2], "detector_description": "Test detector",
          "detector_serial_number": "T-01", "sensor_material": "Si", "sensor_thickness": 450e-6,
          "saturation_value": int(no_data(dtype)) - 1 if np.dtype(dtype).kind in "ui" else 1000000,
-         "threshold_energy": {c: 6000.0 for c in channels}}
+         "threshold_energy": {c: 6000.0 for c in channel_names}}
     m.update(more)
     return SELF_DESCRIBED + cbor2.dumps({k: v for k, v in m.items() if v is not None})
 
@@ -108,7 +108,11 @@ def capture(name):
     folder = os.path.join(SHARED, "data", "stream2", name)
     if not SHARED or not os.path.isdir(folder):
         raise unittest.SkipTest(f"captured set {name} is not here (SLUICE_SHARED)")
-    return [open(os.path.join(folder, f), "rb").read() for f in sorted(os.listdir(folder))]
+    out = []
+    for f in sorted(os.listdir(folder)):
+        with open(os.path.join(folder, f), "rb") as message:
+            out.append(message.read())
+    return out
 
 
 def captured_pixels(message):
@@ -170,7 +174,7 @@ class Ingest:
                         threading.Thread(target=self._read_summaries, daemon=True)]
         for t in self.threads:
             t.start()
-        if wait_ready and not self.ready.wait(20):
+        if wait_ready and not (self.ready.wait(20) and self.said(" ready")):
             raise AssertionError("ingest did not become ready: " + "".join(self.log))
 
     def _read_log(self):
@@ -214,6 +218,10 @@ class Ingest:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
+        for t in self.threads:
+            t.join(10)
+        self.process.stdout.close()
+        self.process.stderr.close()
 
 
 class Files:
