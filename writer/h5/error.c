@@ -50,6 +50,7 @@ enum sluice_status sluice_h5_error(struct sluice_error *error, enum sluice_statu
 {
     struct stack_summary summary = {.code = 0};
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, look_at, &summary);
+    H5Eclear2(H5E_DEFAULT);
     if (summary.code == ENOSPC || summary.code == EDQUOT)
         status = SLUICE_NO_SPACE;
 

@@ -25,7 +25,8 @@ enum sluice_status sluice_h5_init(struct sluice_error *error);
 enum sluice_status sluice_h5_register_filters(struct sluice_error *error);
 
 /* Fills `error` with the text of `format`, then the innermost entry of HDF5's stack and the text of
- * the errno it names. Returns `status`, but NO_SPACE when that errno is ENOSPC or EDQUOT. */
+ * the errno it names; empties the stack. Returns `status`, but NO_SPACE when that errno is ENOSPC
+ * or EDQUOT. */
 enum sluice_status sluice_h5_error(struct sluice_error *error, enum sluice_status status,
                                    const char *format, ...) __attribute__((format(printf, 3, 4)));
 

@@ -15,14 +15,18 @@ static void later(const char *iso8601, double seconds, char *text, size_t bytes)
 {
     struct tm parts = {.tm_isdst = 0};
     double fraction = 0;
-    int used = 0, fraction_used = 0;
+    int used = 0;
     text[0] = '\0';
     if (sscanf(iso8601, "%4d-%2d-%2dT%2d:%2d:%2d%n", &parts.tm_year, &parts.tm_mon, &parts.tm_mday,
                &parts.tm_hour, &parts.tm_min, &parts.tm_sec, &used) != 6)
         return;
     const char *rest = iso8601 + used;
-    if (rest[0] == '.' && sscanf(rest, "%lf%n", &fraction, &fraction_used) == 1)
-        rest += fraction_used;
+    if (*rest == '.') {
+        rest++;
+        double digit = 1;
+        for (; *rest >= '0' && *rest <= '9'; rest++)
+            fraction += (digit /= 10) * (*rest - '0');
+    }
     if (!(seconds >= 0 && seconds < 1e10))
         return;
     parts.tm_year -= 1900;

@@ -96,12 +96,12 @@ void know_everything(struct sluice_series *series)
     snprintf(series->detector_serial_number, SLUICE_TEXT_BYTES, "E-02-0123");
     snprintf(series->sensor_material, SLUICE_TEXT_BYTES, "CdTe");
     series->channels[0].threshold_energy = 6200;
-    series->channels[0].pixel_mask = calloc(WIDTH * HEIGHT, sizeof(uint32_t));
-    series->channels[0].flatfield = calloc(WIDTH * HEIGHT, sizeof(float));
+    series->channels[0].pixel_mask = calloc(PIXELS, sizeof(uint32_t));
+    series->channels[0].flatfield = calloc(PIXELS, sizeof(float));
     series->countrate_table = calloc(6, sizeof(uint32_t));
     series->countrate_table_count = 6;
     series->start_message = strdup("{\"type\":\"start\"}");
-    for (uint32_t i = 0; i < WIDTH * HEIGHT; i++) {
+    for (uint32_t i = 0; i < PIXELS; i++) {
         series->channels[0].pixel_mask[i] = i << 27;
         series->channels[0].flatfield[i] = .5f + (float)i;
     }
@@ -119,7 +119,7 @@ void add_data_file(struct fixture *fixture, uint64_t first, uint64_t rows)
     uint16_t pixels[16][HEIGHT][WIDTH];
     assert_true(rows <= 16);
     for (uint64_t row = 0; row < rows; row++) {
-        for (int i = 0; i < HEIGHT * WIDTH; i++)
+        for (int i = 0; i < (int)PIXELS; i++)
             pixels[row][i / WIDTH][i % WIDTH] = (uint16_t)(100 * (first + row) + (uint64_t)i);
     }
     snprintf(fixture->paths[index], sizeof fixture->paths[index], "%s/run_data_%06zu.h5",

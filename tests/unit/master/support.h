@@ -17,6 +17,7 @@
 
 #define WIDTH    5
 #define HEIGHT   4
+#define PIXELS   ((size_t)20) /* both together */
 #define DETECTOR "/entry/instrument/detector"
 #define SPECIFIC DETECTOR "/detectorSpecific"
 #define MODULE   DETECTOR "/module"

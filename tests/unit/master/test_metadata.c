@@ -80,17 +80,17 @@ static void every_value_of_a_start_message_is_in_both_files(void **state)
     add_data_file(fixture, 0, 3);
     write_masters(fixture);
     for (int nxs = 0; nxs < 2; nxs++) {
-        double mask[WIDTH * HEIGHT], flatfield[WIDTH * HEIGHT];
-        for (uint32_t i = 0; i < WIDTH * HEIGHT; i++) {
+        double mask[PIXELS], flatfield[PIXELS];
+        for (uint32_t i = 0; i < PIXELS; i++) {
             mask[i] = i << 27;
             flatfield[i] = .5 + i;
         }
         hid_t file = open_master(fixture, nxs);
         assert_entry(file, nxs ? "run.nxs" : "run_master.h5");
         assert_detector(file);
-        assert_values(file, DETECTOR "/pixel_mask", H5T_STD_U32LE, NULL, WIDTH * HEIGHT, mask);
-        assert_values(file, SPECIFIC "/pixel_mask", H5T_STD_U32LE, NULL, WIDTH * HEIGHT, mask);
-        assert_values(file, DETECTOR "/flatfield", H5T_IEEE_F32LE, NULL, WIDTH * HEIGHT, flatfield);
+        assert_values(file, DETECTOR "/pixel_mask", H5T_STD_U32LE, NULL, PIXELS, mask);
+        assert_values(file, SPECIFIC "/pixel_mask", H5T_STD_U32LE, NULL, PIXELS, mask);
+        assert_values(file, DETECTOR "/flatfield", H5T_IEEE_F32LE, NULL, PIXELS, flatfield);
         assert_values(file, DETECTOR "/countrate_correction_lookup_table", H5T_STD_U32LE, NULL, 6,
                       (const double[]){0, 11, 22, 33, 44, 55});
         H5Fclose(file);
@@ -148,18 +148,18 @@ static void what_is_not_known_is_left_out(void **state)
 static void a_mask_that_did_not_come_is_stored_as_zeros_in_place(void **state)
 {
     struct fixture *fixture = *state;
-    const double zeros[WIDTH * HEIGHT] = {0};
+    const double zeros[PIXELS] = {0};
     add_data_file(fixture, 0, 1);
     write_masters(fixture);
     hid_t file = open_master(fixture, false);
     hid_t mask = H5Dopen2(file, DETECTOR "/pixel_mask", H5P_DEFAULT);
     hid_t creation = H5Dget_create_plist(mask);
     assert_int_equal(H5Pget_layout(creation), H5D_CONTIGUOUS);
-    assert_int_equal(H5Dget_storage_size(mask), WIDTH * HEIGHT * 4);
+    assert_int_equal(H5Dget_storage_size(mask), PIXELS * 4);
     assert_true(H5Dget_offset(mask) != HADDR_UNDEF);
     H5Pclose(creation);
     H5Dclose(mask);
-    assert_values(file, DETECTOR "/pixel_mask", H5T_STD_U32LE, NULL, WIDTH * HEIGHT, zeros);
+    assert_values(file, DETECTOR "/pixel_mask", H5T_STD_U32LE, NULL, PIXELS, zeros);
     H5Fclose(file);
 }
 
@@ -194,13 +194,13 @@ static void text_outside_ascii_is_escaped_and_json_stays_json(void **state)
 static void each_channel_has_masters_with_its_own_mask_and_threshold(void **state)
 {
     struct fixture *fixture = *state;
-    double mask[WIDTH * HEIGHT];
+    double mask[PIXELS];
     know_everything(fixture->series);
     fixture->series->channel_count = 3;
     struct sluice_channel *second = &fixture->series->channels[1];
     second->threshold_energy = 7000;
-    second->pixel_mask = calloc(WIDTH * HEIGHT, sizeof *second->pixel_mask);
-    for (uint32_t i = 0; i < WIDTH * HEIGHT; i++)
+    second->pixel_mask = calloc(PIXELS, sizeof *second->pixel_mask);
+    for (uint32_t i = 0; i < PIXELS; i++)
         mask[i] = second->pixel_mask[i] = 1000 + i;
     for (uint32_t channel = 0; channel < 3; channel++) {
         static const char *const names[] = {"threshold_1", "threshold_2", "difference"};
@@ -214,7 +214,7 @@ static void each_channel_has_masters_with_its_own_mask_and_threshold(void **stat
     fixture->input.name = "run_threshold_2";
     hid_t file = open_master(fixture, false);
     assert_value(file, DETECTOR "/threshold_energy", H5T_IEEE_F64LE, "eV", 7000);
-    assert_values(file, DETECTOR "/pixel_mask", H5T_STD_U32LE, NULL, WIDTH * HEIGHT, mask);
+    assert_values(file, DETECTOR "/pixel_mask", H5T_STD_U32LE, NULL, PIXELS, mask);
     H5Fclose(file);
     fixture->input.name = "run_difference";
     file = open_master(fixture, false);
