@@ -278,16 +278,23 @@ static bool has_axis(const struct sluice_series *series, struct sluice_span name
     return false;
 }
 
-/* {start, increment} of one axis, other keys passed over. */
+/* {start, increment} of one axis, other keys passed over; null leaves both unknown. */
 static enum sluice_status read_axis(struct sluice_cbor_cursor *cursor, struct sluice_axis *axis)
 {
     static const struct sluice_cbor_key axis_keys[] = {SLUICE_CBOR_KEY("start"),
                                                        SLUICE_CBOR_KEY("increment")};
     double *values[] = {&axis->start, &axis->increment};
     struct sluice_span message = {cursor->data, cursor->bytes};
+    struct sluice_cbor_cursor after = *cursor;
+    struct sluice_cbor_token token;
     size_t offsets[2];
-    enum sluice_status status = sluice_cbor_index(cursor, axis_keys, 2, offsets);
+    enum sluice_status status = sluice_cbor_next(&after, &token);
 
+    if (status == SLUICE_OK && token.kind == SLUICE_CBOR_NULL) {
+        *cursor = after;
+        return SLUICE_OK;
+    }
+    status = sluice_cbor_index(cursor, axis_keys, 2, offsets);
     for (int i = 0; status == SLUICE_OK && i < 2; i++) {
         struct sluice_cbor_cursor value;
 

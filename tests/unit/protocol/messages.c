@@ -185,7 +185,7 @@ static void build_key_double(struct builder *builder, const char *key, double va
 static void build_goniometer(struct builder *builder)
 {
     build_text(builder, "goniometer");
-    build_head(builder, MAJOR_MAP, 2);
+    build_head(builder, MAJOR_MAP, 3);
     build_text(builder, "omega");
     build_head(builder, MAJOR_MAP, 2);
     build_key_double(builder, "start", 12.5);
@@ -193,6 +193,8 @@ static void build_goniometer(struct builder *builder)
     build_text(builder, "chi");
     build_head(builder, MAJOR_MAP, 1);
     build_key_double(builder, "start", -3);
+    build_text(builder, "phi");
+    build_null(builder);
 }
 
 void message_whole_start(struct builder *builder, uint32_t width, uint32_t height)

@@ -271,6 +271,20 @@ static void the_head_is_read_although_other_keys_are_bad(void **state)
     assert_refused(&builder, SLUICE_MALFORMED, "'data': it must be a map");
 }
 
+static void a_cut_image_is_still_attributed_to_its_series(void **state)
+{
+    struct builder builder = {0};
+
+    (void)state;
+    message_image_begin(&builder, 3, 1);
+    build_text(&builder, "data");
+    build_head(&builder, MAJOR_MAP, 1);
+    build_text(&builder, "a");
+    build_small_plane(&builder);
+    builder.bytes--;
+    assert_refused(&builder, SLUICE_TRUNCATED, "the message ends in the middle");
+}
+
 static void ids_of_a_wrong_type_are_refused_by_name(void **state)
 {
     struct builder negative = {0}, fraction = {0}, text_id = {0}, unique = {0}, nul = {0}, of = {0};
@@ -377,6 +391,7 @@ int main(void)
         cmocka_unit_test(an_end_message_gives_its_head),
         cmocka_unit_test(what_an_image_must_have_is_missed_by_name),
         cmocka_unit_test(the_head_is_read_although_other_keys_are_bad),
+        cmocka_unit_test(a_cut_image_is_still_attributed_to_its_series),
         cmocka_unit_test(ids_of_a_wrong_type_are_refused_by_name),
         cmocka_unit_test(bytes_after_the_map_are_refused),
         cmocka_unit_test(the_probe_knows_the_beginning_of_a_message),

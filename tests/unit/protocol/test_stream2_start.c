@@ -96,10 +96,12 @@ static void every_field_finds_its_place(void **state)
     assert_int_equal(series->flatfield_applied, 0);
     assert_int_equal(series->pixel_mask_applied, 1);
     assert_int_equal(series->virtual_pixel_interpolation_applied, 0);
-    assert_int_equal(series->axis_count, 2);
+    assert_int_equal(series->axis_count, 3);
     assert_string_equal(series->axes[0].name, "omega");
     assert_true(series->axes[0].start == 12.5 && series->axes[0].increment == 0.1);
     assert_true(series->axes[1].start == -3 && isnan(series->axes[1].increment));
+    assert_string_equal(series->axes[2].name, "phi");
+    assert_true(isnan(series->axes[2].start) && isnan(series->axes[2].increment));
     assert_int_equal(series->countrate_table_count, 5);
     assert_int_equal(series->countrate_table[4], 70000);
     assert_true(isnan(series->detector_readout_time));
@@ -141,7 +143,8 @@ static void the_text_holds_every_key_but_the_large_arrays(void **state)
         "{\"type\":\"start\",\"series_id\":7,",
         "\"arm_date\":\"2023-02-10T15:49:05.170+01:00\"",
         "\"channels\":[\"threshold_1\",\"threshold_2\",\"difference\"]",
-        "\"goniometer\":{\"omega\":{\"start\":12.5,\"increment\":0.1},\"chi\":{\"start\":-3}}",
+        "\"goniometer\":{\"omega\":{\"start\":12.5,\"increment\":0.1},\"chi\":{\"start\":-3},"
+        "\"phi\":null}",
         "\"detector_translation\":[0,-0.25,0.1]",
         "\"user_data\":{\"sample\":\"lysozyme \\u00e9\"}}"};
     struct builder builder = {0};
