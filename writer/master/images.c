@@ -37,12 +37,25 @@ static void double_percent(const char *name, char *doubled)
     *doubled = '\0';
 }
 
+/* The link to NAME_data_000003.h5 is data_000003, whatever its place among the files that exist. */
+static void link_name(const char *path, size_t index, char *link, size_t bytes)
+{
+    static const char mark[] = "_data_";
+    const char *number = NULL;
+    for (const char *at = sluice_layout_base_name(path); (at = strstr(at, mark)) != NULL;)
+        number = at += sizeof mark - 1;
+    if (number != NULL)
+        snprintf(link, bytes, DATA "/data_%.*s", (int)strcspn(number, "."), number);
+    else
+        snprintf(link, bytes, DATA "/data_%06zu", index + 1);
+}
+
 static void put_links(struct sluice_tree *tree, const struct sluice_master_input *input,
                       const char *dataset, const char *master_path)
 {
     for (size_t i = 0; i < input->file_count && tree->status == SLUICE_OK; i++) {
-        char link[sizeof DATA + 40];
-        snprintf(link, sizeof link, DATA "/data_%06zu", i + 1);
+        char link[SLUICE_PATH_BYTES];
+        link_name(input->files[i].path, i, link, sizeof link);
         if (H5Lcreate_external(name_of(input->files[i].path, master_path), dataset, tree->file,
                                link, H5P_DEFAULT, H5P_DEFAULT) < 0)
             sluice_tree_check(

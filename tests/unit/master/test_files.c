@@ -90,6 +90,34 @@ static void rows_between_files_read_as_no_data(void **state)
     H5Fclose(file);
 }
 
+static void a_link_keeps_the_number_of_its_file(void **state)
+{
+    struct fixture *fixture = *state;
+    char third[128], other[128];
+    add_data_file(fixture, 0, 2);
+    add_data_file(fixture, 4, 2);
+    add_data_file(fixture, 6, 1);
+    snprintf(third, sizeof third, "%s/a_data_b_data_000003.h5", fixture->directory);
+    snprintf(other, sizeof other, "%s/scan.h5", fixture->directory);
+    fixture->files[1].path = third;
+    fixture->files[2].path = other;
+    fixture->files[1].first_row = 4;
+    assert_int_equal(rename(fixture->paths[1], third), 0);
+    assert_int_equal(rename(fixture->paths[2], other), 0);
+    fixture->input.file_count = 2;
+    write_masters(fixture);
+    hid_t file = open_master(fixture, false);
+    assert_true(is_there(file, "/entry/data/data_000001"));
+    assert_false(is_there(file, "/entry/data/data_000002"));
+    assert_true(is_there(file, "/entry/data/data_000003"));
+    H5Fclose(file);
+    fixture->files[1].path = other; /* not a name of ours: by place */
+    write_masters(fixture);
+    file = open_master(fixture, false);
+    assert_true(is_there(file, "/entry/data/data_000002"));
+    H5Fclose(file);
+}
+
 static void a_growing_file_is_mapped_without_limit(void **state)
 {
     struct fixture *fixture = *state;
@@ -345,6 +373,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         TEST(all_files_read_as_one_dataset_in_both_files),
         TEST(rows_between_files_read_as_no_data),
+        TEST(a_link_keeps_the_number_of_its_file),
         TEST(a_growing_file_is_mapped_without_limit),
         TEST(a_set_without_images_can_be_opened),
         TEST(the_module_lies_where_the_beam_centre_says),
