@@ -23,7 +23,7 @@
 
 #define SLICE_NS          (200 * SLUICE_NS_PER_MS)
 #define TERMINAL_LINES_NS (100 * SLUICE_NS_PER_MS)
-#define DRAIN_NS          (100 * SLUICE_NS_PER_MS)
+#define DRAIN_NS          (20 * SLUICE_NS_PER_MS)
 #define PAGE_BYTES        4096u
 
 static volatile sig_atomic_t interrupted;

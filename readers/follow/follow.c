@@ -287,6 +287,8 @@ bool sluice_follow_saturation(struct sluice_follow *follow, uint32_t channel, in
 static enum sluice_status look_for_files(struct sluice_follow *follow, int64_t now,
                                          struct sluice_error *error)
 {
+    if (sluice_watch_poll(&follow->watch, follow->set.name))
+        follow->came = true;
     if (!follow->came && now - follow->scan_ns < SCAN_NS)
         return SLUICE_OK;
     follow->came = false;

@@ -85,3 +85,11 @@ bool sluice_watch_wait(struct sluice_watch *watch, const char *prefix, int64_t w
     }
     return came;
 }
+
+bool sluice_watch_poll(struct sluice_watch *watch, const char *prefix)
+{
+    bool came = false;
+    if (watch->fd >= 0)
+        drain(watch, prefix, &came);
+    return came;
+}

@@ -29,4 +29,7 @@ void sluice_watch_add(struct sluice_watch *watch, const char *directory);
  * ends the wait early. */
 bool sluice_watch_wait(struct sluice_watch *watch, const char *prefix, int64_t wait_ns);
 
+/* The same without waiting, for what has happened already. */
+bool sluice_watch_poll(struct sluice_watch *watch, const char *prefix);
+
 #endif
