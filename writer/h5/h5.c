@@ -32,7 +32,7 @@ static size_t refuse(unsigned flags, size_t value_count, const unsigned *values,
     return 0;
 }
 
-enum sluice_status sluice_h5_register_filters(struct sluice_error *error)
+static enum sluice_status register_filters(struct sluice_error *error)
 {
     static const H5Z_class2_t filters[] = {
         {H5Z_CLASS_T_VERS, SLUICE_FILTER_LZ4, 1, 1, "lz4 (chunks come encoded)", NULL, NULL,
@@ -57,7 +57,7 @@ enum sluice_status sluice_h5_init(struct sluice_error *error)
     if (H5open() < 0)
         return sluice_error_set(error, SLUICE_SYSTEM, "HDF5 does not start");
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* a setting of the calling thread */
-    enum sluice_status status = sluice_h5_register_filters(error);
+    enum sluice_status status = register_filters(error);
     ready = status == SLUICE_OK;
     return status;
 }

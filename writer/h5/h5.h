@@ -20,10 +20,6 @@
  */
 enum sluice_status sluice_h5_init(struct sluice_error *error);
 
-/* Registers stubs of filters 32004 and 32008, which H5Dcreate asks for. Chunks come to us encoded
- * and are written directly: the stubs refuse to encode or decode. sluice_h5_init does it. */
-enum sluice_status sluice_h5_register_filters(struct sluice_error *error);
-
 /* Fills `error` with the text of `format`, then the innermost entry of HDF5's stack and the text of
  * the errno it names; empties the stack. Returns `status`, but NO_SPACE when that errno is ENOSPC
  * or EDQUOT. */
