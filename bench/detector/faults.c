@@ -65,6 +65,20 @@ void sluice_faults_close(struct sluice_faults *faults)
     *faults = (struct sluice_faults){0};
 }
 
+enum sluice_status sluice_faults_check(const struct sluice_faults *faults, uint64_t image_count,
+                                       struct sluice_error *error)
+{
+    for (size_t i = 0; i < faults->count; i++) {
+        const struct sluice_fault *fault = &faults->items[i];
+        if (fault->share == 0 && fault->last >= image_count)
+            return sluice_error_set(error, SLUICE_USAGE,
+                                    "--fault %s: image %llu is not among the %llu (ids from 0)",
+                                    table[fault->kind].name, (unsigned long long)fault->last,
+                                    (unsigned long long)image_count);
+    }
+    return SLUICE_OK;
+}
+
 static enum sluice_status append(struct sluice_faults *faults, const struct sluice_fault *fault,
                                  struct sluice_error *error)
 {

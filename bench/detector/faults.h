@@ -65,6 +65,9 @@ struct sluice_faults {
 /* Adds what "KIND=VALUE" says. USAGE (with the reason) or NO_MEMORY. */
 enum sluice_status sluice_faults_add(struct sluice_faults *faults, const char *text,
                                      struct sluice_error *error);
+/* USAGE when an id is not among so many images. */
+enum sluice_status sluice_faults_check(const struct sluice_faults *faults, uint64_t image_count,
+                                       struct sluice_error *error);
 void sluice_faults_close(struct sluice_faults *faults);
 /* The first entry of a kind; NULL: none was asked for. */
 const struct sluice_fault *sluice_faults_get(const struct sluice_faults *faults,

@@ -50,7 +50,7 @@ static const struct sluice_fault *get(const struct builder *builder, enum sluice
     return sluice_faults_get(builder->settings->faults, kind);
 }
 
-static enum sluice_status mark(struct builder *builder, struct sluice_error *error)
+static void mark(struct builder *builder)
 {
     const struct sluice_plan_settings *settings = builder->settings;
     for (size_t i = 0; i < settings->faults->count; i++) {
@@ -65,11 +65,6 @@ static enum sluice_status mark(struct builder *builder, struct sluice_error *err
         } else if (form != SLUICE_FAULT_IDS && form != SLUICE_FAULT_PAIRS) {
             continue;
         }
-        if (last >= settings->image_count)
-            return sluice_error_set(error, SLUICE_USAGE,
-                                    "--fault %s: image %llu is not among the %llu (ids from 0)",
-                                    sluice_fault_info(fault->kind)->name, (unsigned long long)last,
-                                    (unsigned long long)settings->image_count);
         for (uint64_t id = first; id <= last; id++) {
             double u = (double)(chance(builder, fault->kind, id) >> 11) * 0x1.0p-53;
             bool hit = by_chance                     ? u < fault->share
@@ -78,7 +73,6 @@ static enum sluice_status mark(struct builder *builder, struct sluice_error *err
             builder->marks[id] |= hit ? bit : 0;
         }
     }
-    return SLUICE_OK;
 }
 
 /* The number that a PAIRS fault gives an id. */
@@ -260,10 +254,9 @@ enum sluice_status sluice_plan_make(struct sluice_plan *plan,
     builder.order = malloc(settings->image_count * sizeof *builder.order);
     builder.marks = calloc(settings->image_count, sizeof *builder.marks);
     builder.failed = !builder.order || !builder.marks;
-    enum sluice_status status = SLUICE_OK;
-    if (!builder.failed)
-        status = mark(&builder, error);
+    enum sluice_status status = sluice_faults_check(settings->faults, settings->image_count, error);
     if (!builder.failed && status == SLUICE_OK) {
+        mark(&builder);
         put_in_order(&builder);
         add_steps(&builder);
     }

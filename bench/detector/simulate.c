@@ -310,7 +310,9 @@ enum sluice_status sluice_simulate(const struct sluice_simulation_settings *sett
         .untagged = settings->untagged,
         .bytes_max = settings->buffer_bytes_max,
     };
-    enum sluice_status status = sluice_messages_create(&run.messages, &messages, error);
+    enum sluice_status status = sluice_faults_check(settings->faults, settings->image_count, error);
+    if (status == SLUICE_OK)
+        status = sluice_messages_create(&run.messages, &messages, error);
     if (status != SLUICE_OK)
         return status;
     struct sluice_sender_settings sender = settings->sender;
