@@ -20,7 +20,12 @@ enum sluice_column {
 #undef X
     SLUICE_COLUMN_COUNT,
 };
-enum sluice_column_type { SLUICE_COLUMN_U8, SLUICE_COLUMN_U64, SLUICE_COLUMN_I64, SLUICE_COLUMN_F64 };
+enum sluice_column_type {
+    SLUICE_COLUMN_U8,
+    SLUICE_COLUMN_U64,
+    SLUICE_COLUMN_I64,
+    SLUICE_COLUMN_F64
+};
 struct sluice_column_info {
     const char *name;
     enum sluice_column_type type;
@@ -49,7 +54,8 @@ void sluice_layout_safe_component(struct sluice_span text, char *buffer, size_t 
 /* NAME of a series from the pattern ($id, $unique_id, $date, $time, also as ${id}). CONFIG when the
  * pattern is absolute, has a ".." component, an unknown variable, or is too long. A missed start
  * appends "_nostart". */
-enum sluice_status sluice_layout_series_name(const char *pattern, const struct sluice_series *series,
+enum sluice_status sluice_layout_series_name(const char *pattern,
+                                             const struct sluice_series *series,
                                              int64_t open_real_ns, char *name, size_t bytes,
                                              struct sluice_error *error);
 

@@ -64,17 +64,17 @@ static bool is_taken(const char *name, char names[][SLUICE_NAME_BYTES], uint32_t
 
 static void channel_name(const char *wanted, char names[][SLUICE_NAME_BYTES], uint32_t index)
 {
-    char plain[SLUICE_NAME_BYTES];
+    char plain[SLUICE_NAME_BYTES], valid[SLUICE_NAME_BYTES + 8];
     char *name = names[index];
     size_t length = strnlen(wanted, sizeof(plain) - 1);
     for (size_t i = 0; i < length; i++)
         plain[i] = is_word(wanted[i]) ? wanted[i] : '_';
     plain[length] = '\0';
     bool prefix = !is_letter(plain[0]) || is_reserved(plain);
-    snprintf(name, SLUICE_NAME_BYTES, "%s%.*s", prefix ? "channel_" : "",
-             SLUICE_NAME_BYTES - 1 - (prefix ? 8 : 0), plain);
+    snprintf(valid, sizeof(valid), "%s%s", prefix ? "channel_" : "", plain);
+    snprintf(name, SLUICE_NAME_BYTES, "%.*s", SLUICE_NAME_BYTES - 1, valid);
     for (uint32_t n = 2; is_taken(name, names, index); n++)
-        snprintf(name, SLUICE_NAME_BYTES, "%.*s_%" PRIu32, SLUICE_NAME_BYTES - 12, plain, n);
+        snprintf(name, SLUICE_NAME_BYTES, "%.*s_%" PRIu32, SLUICE_NAME_BYTES - 12, valid, n);
 }
 
 void sluice_layout_channel_names(const struct sluice_series *series,

@@ -111,6 +111,8 @@ static struct sluice_series *make_series(const struct harness *h, uint64_t numbe
     assert_non_null(series);
     series->series_id = 7;
     series->number_of_images = number_of_images;
+    if (h->unique_id != NULL)
+        snprintf(series->unique_id, sizeof(series->unique_id), "%s", h->unique_id);
     series->width = WIDTH;
     series->height = HEIGHT;
     series->dtype = SLUICE_U16;
