@@ -2,12 +2,11 @@
  *
  * The loops over 8, 16 and 32-bit pixels, one copy a type from integers.inc.h.
  *
- * DESIGN. A row is cut into segments of at most 256 pixels. Within a segment every sum fits the
- * type's own narrow accumulator (32 bits for 8 and 16-bit pixels), so that the compiler can keep
- * many of them in one vector register; the centre of mass uses the pixel's place in its segment.
- * After each segment the partial sums go into 128-bit totals, shifted to their column, so that
- * nothing ever overflows and integer results are exact. Invalid pixels are replaced by neutral
- * values instead of being branched over. */
+ * DESIGN. A row is cut into segments of at most 256 pixels. Within a segment every sum of 8 and
+ * 16-bit pixels fits 32 bits, so that the compiler keeps all of them in vector lanes of one width;
+ * the centre of mass uses the pixel's place in its segment. After each segment the partial sums go
+ * into 128-bit totals, shifted to their column, so that nothing ever overflows and integer results
+ * are exact. Invalid pixels are replaced by neutral values instead of being branched over. */
 #include "readers/stats/integers.h"
 
 #include <string.h>
@@ -24,60 +23,70 @@
 #define CLONES
 #endif
 
-#define PIXEL   uint8_t
-#define SUM     uint32_t
-#define SQUARE  uint32_t
-#define NO_DATA UINT8_MAX
-#define LOWEST  0
-#define HIGHEST UINT8_MAX
-#define NAME(x) x##_u8
+#define PIXEL       uint8_t
+#define LANE        int32_t
+#define SUM         uint32_t
+#define SQUARE      uint32_t
+#define SQUARE_HALF 16
+#define NO_DATA     UINT8_MAX
+#define LOWEST      (-1)
+#define HIGHEST     UINT8_MAX
+#define NAME(x)     x##_u8
 #include "readers/stats/integers.inc.h"
 
-#define PIXEL   uint16_t
-#define SUM     uint32_t
-#define SQUARE  uint64_t
-#define NO_DATA UINT16_MAX
-#define LOWEST  0
-#define HIGHEST UINT16_MAX
-#define NAME(x) x##_u16
+#define PIXEL       uint16_t
+#define LANE        int32_t
+#define SUM         uint32_t
+#define SQUARE      uint32_t
+#define SQUARE_HALF 16
+#define NO_DATA     UINT16_MAX
+#define LOWEST      (-1)
+#define HIGHEST     UINT16_MAX
+#define NAME(x)     x##_u16
 #include "readers/stats/integers.inc.h"
 
-#define PIXEL  uint32_t
-#define SUM    uint64_t
-#define SQUARE uint64_t
-#define SPLIT_SQUARES
-#define NO_DATA UINT32_MAX
-#define LOWEST  0
-#define HIGHEST UINT32_MAX
-#define NAME(x) x##_u32
+#define PIXEL       uint32_t
+#define LANE        int64_t
+#define SUM         uint64_t
+#define SQUARE      uint64_t
+#define SQUARE_HALF 32
+#define NO_DATA     UINT32_MAX
+#define LOWEST      (-1)
+#define HIGHEST     UINT32_MAX
+#define NAME(x)     x##_u32
 #include "readers/stats/integers.inc.h"
 
-#define PIXEL   int8_t
-#define SUM     int32_t
-#define SQUARE  uint32_t
-#define NO_DATA INT8_MIN
-#define LOWEST  INT8_MIN
-#define HIGHEST INT8_MAX
-#define NAME(x) x##_i8
+#define PIXEL       int8_t
+#define LANE        int32_t
+#define SUM         int32_t
+#define SQUARE      uint32_t
+#define SQUARE_HALF 16
+#define NO_DATA     INT8_MIN
+#define LOWEST      INT8_MIN
+#define HIGHEST     INT8_MAX
+#define NAME(x)     x##_i8
 #include "readers/stats/integers.inc.h"
 
-#define PIXEL   int16_t
-#define SUM     int32_t
-#define SQUARE  uint64_t
-#define NO_DATA INT16_MIN
-#define LOWEST  INT16_MIN
-#define HIGHEST INT16_MAX
-#define NAME(x) x##_i16
+#define PIXEL       int16_t
+#define LANE        int32_t
+#define SUM         int32_t
+#define SQUARE      uint32_t
+#define SQUARE_HALF 16
+#define NO_DATA     INT16_MIN
+#define LOWEST      INT16_MIN
+#define HIGHEST     INT16_MAX
+#define NAME(x)     x##_i16
 #include "readers/stats/integers.inc.h"
 
-#define PIXEL  int32_t
-#define SUM    int64_t
-#define SQUARE uint64_t
-#define SPLIT_SQUARES
-#define NO_DATA INT32_MIN
-#define LOWEST  INT32_MIN
-#define HIGHEST INT32_MAX
-#define NAME(x) x##_i32
+#define PIXEL       int32_t
+#define LANE        int64_t
+#define SUM         int64_t
+#define SQUARE      uint64_t
+#define SQUARE_HALF 32
+#define NO_DATA     INT32_MIN
+#define LOWEST      INT32_MIN
+#define HIGHEST     INT32_MAX
+#define NAME(x)     x##_i32
 #include "readers/stats/integers.inc.h"
 
 bool sluice_totals_small(const void *pixels, uint32_t width, uint32_t height,
