@@ -450,9 +450,9 @@ static int conclude(struct run *run, enum sluice_status status)
         code = SLUICE_EXIT_FAILED;
         fprintf(stderr,
                 "sluice stats: nothing new for %g s and the series has not ended: its writer has "
-                "died or is stuck. What is visible was processed; `sluice recover %s` repairs the "
-                "files of a dead writer.\n",
-                options->timeout_s, options->path);
+                "died or is stuck. What is visible was processed; the files stay readable with "
+                "SWMR read.\n",
+                options->timeout_s);
     } else if (status != SLUICE_AGAIN) {
         state = "error";
         code = SLUICE_EXIT_FAILED;
