@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/utf8.h"
+
 #define FIRST_CAPACITY 256
 
 void sluice_json_init_fixed(struct sluice_json *json, char *buffer, size_t capacity)
@@ -131,30 +133,6 @@ void sluice_json_array_end(struct sluice_json *json)
     end(json, "]");
 }
 
-/* Decodes one code point of UTF-8 into *code and returns its length; 0 when the bytes are not
- * UTF-8: a stray continuation, cut short, longer than needed, a surrogate or beyond U+10FFFF. */
-static size_t decode_utf8(const unsigned char *text, size_t bytes, uint32_t *code)
-{
-    static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t length = text[0] < 0x80                      ? 1
-                    : text[0] >= 0xc2 && text[0] < 0xe0 ? 2
-                    : text[0] >= 0xe0 && text[0] < 0xf0 ? 3
-                    : text[0] >= 0xf0 && text[0] < 0xf5 ? 4
-                                                        : 0;
-
-    if (length == 0 || length > bytes)
-        return 0;
-    *code = length == 1 ? text[0] : text[0] & (0x7fu >> length);
-    for (size_t i = 1; i < length; i++) {
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-        *code = *code << 6 | (text[i] & 0x3fu);
-    }
-    if (*code < smallest[length] || *code > 0x10ffff || (*code >= 0xd800 && *code < 0xe000))
-        return 0;
-    return length;
-}
-
 static void append_unit(struct sluice_json *json, uint32_t unit)
 {
     static const char digits[] = "0123456789abcdef";
@@ -208,7 +186,7 @@ static void append_quoted(struct sluice_json *json, const char *text, size_t byt
         at = plain;
         if (at == bytes)
             break;
-        length = decode_utf8(in + at, bytes - at, &code);
+        length = sluice_utf8_decode(in + at, bytes - at, &code);
         append_code(json, length > 0 ? code : 0xfffd);
         at += length > 0 ? length : 1;
     }

@@ -17,6 +17,7 @@
 
 #include "core/atomics.h"
 #include "core/clock.h"
+#include "core/utf8.h"
 
 #define BURST      10u
 #define LINE_BYTES 2048
@@ -97,6 +98,19 @@ static size_t clamp(int printed, size_t capacity)
     return printed < 0 ? 0 : (size_t)printed < capacity ? (size_t)printed : capacity - 1;
 }
 
+/* Text from outside may hold anything: control characters, and bytes that are not UTF-8. */
+static void make_printable(char *text, size_t bytes)
+{
+    for (size_t i = 0; i < bytes;) {
+        uint32_t code;
+        const size_t length = sluice_utf8_decode((const unsigned char *)text + i, bytes - i, &code);
+        if (length == 0 || code < 0x20 || (code >= 0x7f && code < 0xa0)) {
+            memset(text + i, '?', length == 0 ? 1 : length);
+        }
+        i += length == 0 ? 1 : length;
+    }
+}
+
 void sluice_log_write(struct sluice_log_site *site, enum sluice_log_level level, const char *room,
                       const char *format, ...)
 {
@@ -115,10 +129,7 @@ void sluice_log_write(struct sluice_log_site *site, enum sluice_log_level level,
     va_start(arguments, format);
     used += clamp(vsnprintf(line + used, capacity - used, format, arguments), capacity - used);
     va_end(arguments);
-    for (size_t i = text_start; i < used; i++) {
-        if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
-            line[i] = '?';
-    }
+    make_printable(line + text_start, used - text_start);
     if (used == capacity - 1) /* cut: show it */
         memcpy(line + used - 3, "...", 3);
     if (left_out > 0)

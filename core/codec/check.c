@@ -28,6 +28,12 @@ static struct sluice_span take(struct sluice_span *rest, size_t bytes)
     return taken;
 }
 
+/* The stock decoder allocates a block of what the header says, however small the image is. */
+static bool block_is_absurd(uint32_t block_bytes, size_t decoded_bytes)
+{
+    return block_bytes > SLUICE_BSLZ4_BLOCK_BYTES_MAX && block_bytes > decoded_bytes;
+}
+
 enum sluice_status sluice_framing_open(struct sluice_framing *framing,
                                        enum sluice_encoding encoding, struct sluice_span payload,
                                        size_t element_bytes, size_t decoded_bytes)
@@ -47,7 +53,7 @@ enum sluice_status sluice_framing_open(struct sluice_framing *framing,
     block_bytes = read_u32_be(header.data + 8);
     if (encoding == SLUICE_ENCODING_BSLZ4) {
         framing->tail_bytes = decoded_bytes % (8 * element_bytes);
-        if (block_bytes % (8 * element_bytes) != 0)
+        if (block_bytes % (8 * element_bytes) != 0 || block_is_absurd(block_bytes, decoded_bytes))
             return SLUICE_MALFORMED;
     }
     framing->blocked_left = decoded_bytes - framing->tail_bytes;

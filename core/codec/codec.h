@@ -23,7 +23,9 @@
 /* The block sizes that the encoders choose: 8 KiB of elements, as the stock bitshuffle filter does;
  * 1 MiB for lz4. Decoders accept any block size that is a multiple of 8 elements (bslz4). */
 #define SLUICE_BSLZ4_BLOCK_BYTES 8192
-#define SLUICE_LZ4_BLOCK_BYTES   (1u << 20)
+/* A larger bslz4 block is accepted only where the image is as large. */
+#define SLUICE_BSLZ4_BLOCK_BYTES_MAX (1u << 20)
+#define SLUICE_LZ4_BLOCK_BYTES       (1u << 20)
 
 /* Checks a payload's framing against the size it must have, without decompressing: header, block
  * size, and the walk over all block lengths must agree and end at the payload's end. O(blocks).

@@ -127,6 +127,7 @@ static void deliver_start(struct sluice_source *source)
         if (verdict == SLUICE_START_NEW && source->head.has_unique_id) {
             sluice_source_close_series(source, SLUICE_ENDED_BY_NEW_START);
         }
+        sluice_tracker_note_start(&source->tracker, &source->head);
         return;
     }
     if (verdict == SLUICE_START_LATE) {

@@ -93,6 +93,17 @@ static void contract_of_series(struct sluice_image_contract *contract,
     }
 }
 
+/* Its images are its own again, also when an earlier run had the same ids. */
+static void forget_closed(struct sluice_tracker *tracker,
+                          const struct sluice_series_identity *identity)
+{
+    for (uint32_t i = 0; i < SLUICE_TRACKER_CLOSED_MAX; i++) {
+        if (identity_same(&tracker->closed[i].identity, identity)) {
+            memset(&tracker->closed[i], 0, sizeof(tracker->closed[i]));
+        }
+    }
+}
+
 void sluice_tracker_open(struct sluice_tracker *tracker, const struct sluice_series *series,
                          const struct sluice_image *image, int64_t now_ns)
 {
@@ -115,12 +126,14 @@ void sluice_tracker_open(struct sluice_tracker *tracker, const struct sluice_ser
     tracker->last_message_ns = now_ns;
     tracker->last_image_id = tracker->id_step = tracker->id_step_run = tracker->ids_seen = 0;
     tracker->second_client_said = false;
-    /* From here on its images are its own again, also when an earlier run had the same ids. */
-    for (uint32_t i = 0; i < SLUICE_TRACKER_CLOSED_MAX; i++) {
-        if (identity_same(&tracker->closed[i].identity, &tracker->identity)) {
-            memset(&tracker->closed[i], 0, sizeof(tracker->closed[i]));
-        }
-    }
+    forget_closed(tracker, &tracker->identity);
+}
+
+void sluice_tracker_note_start(struct sluice_tracker *tracker,
+                               const struct sluice_message_head *head)
+{
+    const struct sluice_series_identity identity = identity_of_head(head);
+    forget_closed(tracker, &identity);
 }
 
 static int find_channel(const struct sluice_image_contract *contract, struct sluice_span name,

@@ -78,6 +78,10 @@ enum sluice_image_verdict sluice_tracker_judge_image(const struct sluice_tracker
 bool sluice_tracker_judge_end(const struct sluice_tracker *tracker,
                               const struct sluice_message_head *head);
 
+/* A start that cannot be used still says that images of its ids are to come. */
+void sluice_tracker_note_start(struct sluice_tracker *tracker,
+                               const struct sluice_message_head *head);
+
 /* Opens `series` (borrowed for the call). A start_missed series takes its contract from `image`. */
 void sluice_tracker_open(struct sluice_tracker *tracker, const struct sluice_series *series,
                          const struct sluice_image *image, int64_t now_ns);

@@ -26,7 +26,7 @@ except ImportError as missing:  # visible to ctest as skipped
 
 SLUICE = os.environ.get("SLUICE_BIN", "build/bin/sluice")
 SHARED = os.environ.get("SLUICE_SHARED", "")
-FILTERS = {"bslz4": hdf5plugin.Bitshuffle(nelems=0, lz4=True), "lz4": hdf5plugin.LZ4(nbytes=0)}
+FILTERS = {"bslz4": hdf5plugin.Bitshuffle(nelems=0), "lz4": hdf5plugin.LZ4(nbytes=0)}
 TYPED_TAG = {"uint8": 64, "uint16": 69, "uint32": 70, "float32": 85, "int16": 77, "int32": 78}
 SELF_DESCRIBED = bytes.fromhex("d9d9f7")
 
@@ -86,12 +86,12 @@ def start(shape, dtype, images, channel_names=("threshold_1",), series_id=1,
     return SELF_DESCRIBED + cbor2.dumps({k: v for k, v in m.items() if v is not None})
 
 
-def image(image_id, planes, series_id=1, unique_id="series-1", encoding="bslz4", **more):
+def image(number, planes, series_id=1, unique_id="series-1", encoding="bslz4", **more):
     """An image message; `planes` maps channel to pixels (or to ready CBOR of a plane)."""
     m = {"type": "image", "series_id": series_id, "series_unique_id": unique_id,
-         "image_id": image_id, "real_time": [99, 10000], "series_date":
-         cbor2.CBORTag(0, "2026-11-22T08:00:01.5+01:00"), "start_time": [image_id, 100],
-         "stop_time": [image_id * 100 + 99, 10000],
+         "image_id": number, "real_time": [99, 10000], "series_date":
+         cbor2.CBORTag(0, "2026-11-22T08:00:01.5+01:00"), "start_time": [number, 100],
+         "stop_time": [number * 100 + 99, 10000],
          "data": {c: p if isinstance(p, cbor2.CBORTag) else plane(p, encoding)
                   for c, p in planes.items()}}
     m.update(more)
