@@ -193,14 +193,14 @@ static enum sluice_status create_objects(struct sluice_datafile *file,
     return SLUICE_OK;
 }
 
-enum sluice_status sluice_datafile_create(const struct sluice_sink *sink,
+enum sluice_status sluice_datafile_create(const struct sluice_sink *sink, struct sluice_slab *slab,
                                           struct sluice_datafile *file,
                                           const struct sluice_datafile_plan *plan,
                                           struct sluice_error *error)
 {
     int64_t begin_ns = sluice_now_ns(sink->clock);
     struct sluice_datafile_live *live = calloc(1, sizeof(*live));
-    char *path = strdup(plan->path);
+    char *path = sluice_slab_text(slab, plan->path);
     enum sluice_status status;
     if (live == NULL || path == NULL) {
         status =
@@ -219,7 +219,6 @@ enum sluice_status sluice_datafile_create(const struct sluice_sink *sink,
         unlink(path);
         goto fail;
     }
-    free(file->path);
     file->path = path;
     file->live = live;
     file->state = SLUICE_DATAFILE_OPEN;
@@ -231,6 +230,5 @@ fail:
     if (live != NULL)
         sluice_columns_abandon(&live->columns);
     free(live);
-    free(path);
     return status;
 }

@@ -22,30 +22,17 @@
 
 #include "writer/h5/h5.h"
 
-struct sluice_datafile *sluice_datafile_new(uint64_t index, uint64_t capacity)
+struct sluice_datafile *sluice_datafile_new(struct sluice_slab *slab, uint64_t index,
+                                            uint64_t capacity)
 {
-    struct sluice_datafile *file = calloc(1, sizeof(*file));
-    if (file == NULL)
+    struct sluice_datafile *file = sluice_slab_take(slab, sizeof(*file));
+    uint64_t *written = sluice_slab_take(slab, (capacity + 63) / 64 * sizeof(uint64_t));
+    if (file == NULL || written == NULL)
         return NULL;
     file->index = index;
     file->capacity = capacity;
-    file->written = calloc((capacity + 63) / 64, sizeof(uint64_t));
-    if (file->written == NULL) {
-        free(file);
-        return NULL;
-    }
+    file->written = written;
     return file;
-}
-
-void sluice_datafile_free(struct sluice_datafile *file)
-{
-    if (file == NULL)
-        return;
-    sluice_datafile_abandon(file);
-    free(file->path);
-    free(file->written);
-    free(file->refused);
-    free(file);
 }
 
 void sluice_datafile_mark(struct sluice_datafile *file, uint64_t row)
@@ -60,10 +47,11 @@ void sluice_datafile_unmark(struct sluice_datafile *file, uint64_t row)
     file->written_count--;
 }
 
-void sluice_datafile_mark_refused(struct sluice_datafile *file, uint64_t row)
+void sluice_datafile_mark_refused(struct sluice_slab *slab, struct sluice_datafile *file,
+                                  uint64_t row)
 {
     if (file->refused == NULL)
-        file->refused = calloc((file->capacity + 63) / 64, sizeof(uint64_t));
+        file->refused = sluice_slab_take(slab, (file->capacity + 63) / 64 * sizeof(uint64_t));
     if (file->refused != NULL)
         file->refused[row / 64] |= UINT64_C(1) << (row % 64);
 }

@@ -7,13 +7,15 @@
  *                         `--a fault--> ABANDONED: no HDF5 call is made on it any more
  *
  * Writer thread only. Every function that returns a fault leaves an open file unusable: the caller
- * must abandon it. The record itself stays until the series ends, because its bits say which images
- * were written; all else is freed when the file is closed or abandoned. */
+ * must abandon it. The record itself lies in the series' slab and stays until the series ends,
+ * because its bits say which images were written; all else is freed when the file is closed or
+ * abandoned. */
 #ifndef SLUICE_WRITER_DATAFILE_H
 #define SLUICE_WRITER_DATAFILE_H
 
 #include "writer/sink/columns.h"
 #include "writer/sink/sink.h"
+#include "writer/sink/slab.h"
 
 enum sluice_datafile_state {
     SLUICE_DATAFILE_PLANNED,
@@ -46,9 +48,9 @@ struct sluice_datafile {
     uint64_t index;    /* in the series, from 0 */
     uint64_t capacity; /* images that it can hold */
     enum sluice_datafile_state state;
-    char *path;        /* absolute, owned; NULL while planned */
-    uint64_t *written; /* one bit a row, owned */
-    uint64_t *refused; /* one bit a row, owned; NULL: none */
+    char *path;        /* absolute; NULL while planned */
+    uint64_t *written; /* one bit a row */
+    uint64_t *refused; /* one bit a row; NULL: none */
     uint64_t written_count, visible_count;
     uint64_t rows_visible; /* highest visible row + 1 */
     uint64_t rows_closed;  /* extent at the close */
@@ -65,9 +67,8 @@ struct sluice_datafile_plan {
 };
 
 /* A planned file; NULL when memory is out. */
-struct sluice_datafile *sluice_datafile_new(uint64_t index, uint64_t capacity);
-/* Frees the record; an open file is abandoned. NULL is accepted. */
-void sluice_datafile_free(struct sluice_datafile *file);
+struct sluice_datafile *sluice_datafile_new(struct sluice_slab *slab, uint64_t index,
+                                            uint64_t capacity);
 
 static inline bool sluice_datafile_has(const struct sluice_datafile *file, uint64_t row)
 {
@@ -76,13 +77,14 @@ static inline bool sluice_datafile_has(const struct sluice_datafile *file, uint6
 void sluice_datafile_mark(struct sluice_datafile *file, uint64_t row);
 void sluice_datafile_unmark(struct sluice_datafile *file, uint64_t row);
 /* Remembers a refused image for its frame_status. */
-void sluice_datafile_mark_refused(struct sluice_datafile *file, uint64_t row);
+void sluice_datafile_mark_refused(struct sluice_slab *slab, struct sluice_datafile *file,
+                                  uint64_t row);
 /* Highest marked row + 1; 0: none. */
 uint64_t sluice_datafile_rows_written(const struct sluice_datafile *file);
 
 /* EXISTS when the path is taken. On any fault the file stays planned, and what was created on disk
  * (no image is in it) is removed. */
-enum sluice_status sluice_datafile_create(const struct sluice_sink *sink,
+enum sluice_status sluice_datafile_create(const struct sluice_sink *sink, struct sluice_slab *slab,
                                           struct sluice_datafile *file,
                                           const struct sluice_datafile_plan *plan,
                                           struct sluice_error *error);

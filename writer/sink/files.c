@@ -52,7 +52,7 @@ struct sluice_datafile *sluice_files_plan(struct sluice_open_series *series, uin
         series->files = files;
         series->file_room = room;
     }
-    struct sluice_datafile *file = sluice_datafile_new(index, series->per_file);
+    struct sluice_datafile *file = sluice_datafile_new(&series->slab, index, series->per_file);
     if (file == NULL)
         return NULL;
     size_t at = position(series, index);
@@ -198,7 +198,7 @@ static enum sluice_status create_here(struct sluice_open_series *series,
     };
     enum sluice_status status = make_path(series, file->index, path, sizeof(path), error);
     if (status == SLUICE_OK)
-        status = sluice_datafile_create(series->sink, file, &plan, error);
+        status = sluice_datafile_create(series->sink, &series->slab, file, &plan, error);
     return status;
 }
 

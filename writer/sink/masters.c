@@ -7,8 +7,9 @@
  * closed, because only the last mapping may be without limit. Files that were abandoned keep the
  * rows that are visible, and the next file its place.
  *
- * Masks of big detectors make a master big, so one a second is the most that the stream of images
- * has to wait for; what was due is made up for later. */
+ * Masks of big detectors and long lists of files make a master slow, and images wait meanwhile: so
+ * they are written at most once a second and take at most a twentieth of the time; what was due is
+ * made up for later. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,9 @@
 #include "core/log.h"
 #include "writer/master/master.h"
 #include "writer/sink/series.h"
+
+#define INTERVAL_NS  SLUICE_NS_PER_S
+#define PAUSE_FACTOR 20
 
 /* The files to map, in `list`, which has room for all. */
 static size_t list_files(const struct sluice_open_series *series, bool final,
@@ -89,8 +93,10 @@ static void write_masters(struct sluice_open_series *series, enum sluice_master_
     }
     free(list);
     series->master_due = false;
-    series->master_ns = sluice_sink_took(sink, SLUICE_COUNTER_WRITER_MASTER_MAX, begin_ns,
-                                         "writing the masters", series->name);
+    int64_t now_ns = sluice_sink_took(sink, SLUICE_COUNTER_WRITER_MASTER_MAX, begin_ns,
+                                      "writing the masters", series->name);
+    int64_t pause_ns = PAUSE_FACTOR * (now_ns - begin_ns);
+    series->master_next_ns = now_ns + (pause_ns > INTERVAL_NS ? pause_ns : INTERVAL_NS);
     if (status == SLUICE_OK) {
         series->master_exists = true;
         return;

@@ -127,9 +127,8 @@ static void tell_opened(const struct sluice_open_series *series)
 
 static void free_series(struct sluice_open_series *series)
 {
-    for (size_t i = 0; i < series->file_count; i++)
-        sluice_datafile_free(series->files[i]);
     free(series->files);
+    sluice_slab_close(&series->slab);
     sluice_recode_close(&series->recode);
     sluice_series_destroy(series->metadata);
     free(series);

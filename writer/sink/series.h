@@ -54,8 +54,9 @@ struct sluice_open_series {
     uint32_t user_data_bytes; /* of a cell; 0: the first image had none */
 
     uint64_t per_file;              /* images in a file */
-    struct sluice_datafile **files; /* by index, also planned ones; owned */
+    struct sluice_datafile **files; /* by index, also planned ones; in the slab */
     size_t file_count, file_room;
+    struct sluice_slab slab;
     struct sluice_datafile *last_used;
     uint64_t created_count;
     struct sluice_datafile *open[SLUICE_FILES_OPEN_MAX]; /* in no order */
@@ -75,7 +76,7 @@ struct sluice_open_series {
     bool recode_told;
 
     bool master_due, master_exists;
-    int64_t master_ns; /* when they were written last */
+    int64_t master_next_ns; /* not before, unless it is the first or the last time */
     int64_t space_check_ns, space_alarm_ns;
     bool space_alarmed;
 
@@ -133,7 +134,6 @@ void sluice_flush_tell_complete(struct sluice_open_series *series);
 /* masters.c. Writes the masters when they are due and the last time was a second ago, or at once.
  */
 void sluice_masters_write(struct sluice_open_series *series, bool at_once);
-#define SLUICE_MASTERS_INTERVAL_NS SLUICE_NS_PER_S
 /* The last time: DONE or FAILED. */
 void sluice_masters_finish(struct sluice_open_series *series);
 

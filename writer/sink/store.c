@@ -219,7 +219,7 @@ void sluice_store_refused(struct sluice_open_series *series, uint64_t image_id)
         series->planned_count += file != NULL;
     }
     if (file != NULL)
-        sluice_datafile_mark_refused(file, image_id % series->per_file);
+        sluice_datafile_mark_refused(&series->slab, file, image_id % series->per_file);
 }
 
 /* Each file's extent, once: exactly to the highest row that is about to be written. */

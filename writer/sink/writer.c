@@ -236,7 +236,7 @@ static int64_t time_to_next_timer(const struct sluice_writer *writer)
     if (series->unflushed > 0)
         due_ns = flush_due_ns(writer);
     if (series->master_due)
-        due_ns = earlier(due_ns, series->master_ns + SLUICE_MASTERS_INTERVAL_NS);
+        due_ns = earlier(due_ns, series->master_next_ns);
     if (series->created_count > 0)
         due_ns = earlier(due_ns, series->space_check_ns + SLUICE_SPACE_INTERVAL_NS);
     if (due_ns == INT64_MAX)
