@@ -110,8 +110,8 @@ static void write_masters(struct sluice_open_series *series, enum sluice_master_
 
 void sluice_masters_write(struct sluice_open_series *series, bool at_once)
 {
-    int64_t now_ns = sluice_now_ns(series->sink->clock);
-    if (at_once || (series->master_due && now_ns - series->master_ns >= SLUICE_MASTERS_INTERVAL_NS))
+    bool due = series->master_due && sluice_now_ns(series->sink->clock) >= series->master_next_ns;
+    if (at_once || due)
         write_masters(series, SLUICE_MASTER_WRITING);
 }
 
