@@ -34,7 +34,7 @@ struct sluice_agent {
     pthread_t thread;
     bool started;
     _Atomic int64_t worst_cycle_ns; /* the longest do_work so far; any thread may read it */
-    _Atomic bool done;              /* its last cycle is over; any thread may read it [edge AGENT_DONE] */
+    _Atomic bool done; /* its last cycle is over; any thread may read it [edge AGENT_DONE] */
 };
 
 /* Starts the thread. `context` is borrowed until join returns. */

@@ -4,7 +4,8 @@
  * read while it runs and after it has died. The table is counters.def.
  *
  * Each counter has one owner thread; adding and setting are plain relaxed stores, wait-free. The
- * error log keeps one entry a distinct text (count, first, last), any thread, under a lock: cold. */
+ * error log keeps one entry a distinct text (count, first, last), any thread, under a lock: cold.
+ */
 #ifndef SLUICE_CORE_COUNTERS_H
 #define SLUICE_CORE_COUNTERS_H
 

@@ -62,9 +62,9 @@ struct sluice_plane {
 };
 
 struct sluice_image {
-    uint64_t image_id;                        /* 0-based, as the detector counts */
-    double start_time, stop_time, real_time;  /* s; NaN where the message has none */
-    struct sluice_span user_data;             /* JSON text in the slot's own buffer; may be empty */
+    uint64_t image_id;                       /* 0-based, as the detector counts */
+    double start_time, stop_time, real_time; /* s; NaN where the message has none */
+    struct sluice_span user_data;            /* JSON text in the slot's own buffer; may be empty */
     uint32_t plane_count;
     struct sluice_plane planes[SLUICE_PLANES_MAX];
 };
@@ -104,14 +104,14 @@ struct sluice_progress {
 
 struct sluice_frame {
     enum sluice_frame_kind kind;
-    uint64_t series_serial; /* numbers the series this process has opened, from 1 */
-    int64_t arrival_ns;     /* CLOCK_MONOTONIC: message complete */
+    uint64_t series_serial;  /* numbers the series this process has opened, from 1 */
+    int64_t arrival_ns;      /* CLOCK_MONOTONIC: message complete */
     int64_t arrival_real_ns; /* CLOCK_REALTIME, for stamps only */
     size_t message_bytes;
-    struct sluice_image image;                 /* IMAGE, REFUSED */
-    struct sluice_span series_date;            /* IMAGE: ISO 8601 text in the message; may be empty */
-    struct sluice_series *series;              /* OPEN, ADOPT: owned by the frame until taken */
-    enum sluice_ended_by ended_by;             /* CLOSE */
+    struct sluice_image image;      /* IMAGE, REFUSED */
+    struct sluice_span series_date; /* IMAGE: ISO 8601 text in the message; may be empty */
+    struct sluice_series *series;   /* OPEN, ADOPT: owned by the frame until taken */
+    enum sluice_ended_by ended_by;  /* CLOSE */
     struct sluice_source_counts source_counts; /* CLOSE */
 };
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Writes JSON text, for summaries, notices and statistics. A growing buffer, one thread. Commas and
- * nesting are kept by the writer; text is escaped and pure ASCII (\u-escapes, surrogate pairs; bytes
- * that are not UTF-8 become \ufffd). Doubles are the shortest text that reads back as the same
- * value; NaN and infinities become null. When memory runs out the writer stays failed. */
+ * nesting are kept by the writer; text is escaped and pure ASCII (\u-escapes, surrogate pairs;
+ * bytes that are not UTF-8 become \ufffd). Doubles are the shortest text that reads back as the
+ * same value; NaN and infinities become null. When memory runs out the writer stays failed. */
 #ifndef SLUICE_CORE_JSON_H
 #define SLUICE_CORE_JSON_H
 

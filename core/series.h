@@ -12,8 +12,8 @@
 #include "core/frame.h"
 
 #define SLUICE_UNIQUE_ID_BYTES 128
-#define SLUICE_TEXT_BYTES 256
-#define SLUICE_AXES_MAX 16
+#define SLUICE_TEXT_BYTES      256
+#define SLUICE_AXES_MAX        16
 
 struct sluice_axis {
     char name[SLUICE_NAME_BYTES];
@@ -47,16 +47,16 @@ struct sluice_series {
     char detector_description[SLUICE_TEXT_BYTES];
     char detector_serial_number[SLUICE_TEXT_BYTES];
     char sensor_material[SLUICE_TEXT_BYTES];
-    double sensor_thickness;           /* m */
+    double sensor_thickness;             /* m */
     double beam_center_x, beam_center_y; /* pixel */
-    double pixel_size_x, pixel_size_y; /* m */
-    double detector_translation[3];    /* m */
-    double incident_energy;            /* eV */
-    double incident_wavelength;        /* angstrom */
-    double count_time, frame_time;     /* s */
-    double detector_readout_time;      /* s; NaN: frame_time - count_time */
+    double pixel_size_x, pixel_size_y;   /* m */
+    double detector_translation[3];      /* m */
+    double incident_energy;              /* eV */
+    double incident_wavelength;          /* angstrom */
+    double count_time, frame_time;       /* s */
+    double detector_readout_time;        /* s; NaN: frame_time - count_time */
     bool has_saturation_value;
-    int64_t saturation_value; /* counts */
+    int64_t saturation_value;   /* counts */
     uint32_t bit_depth_readout; /* 0: unknown */
 
     /* -1 unknown, else 0 or 1 */

@@ -28,7 +28,7 @@ struct sluice_summary {
     double seconds;     /* first image received until last image visible */
     double cpu_seconds; /* of the process, since its start */
     double latency_p50_ms, latency_p99_ms, latency_max_ms; /* NaN: nothing became visible */
-    struct sluice_range *lost_ranges; /* owned, ascending */
+    struct sluice_range *lost_ranges;                      /* owned, ascending */
     size_t lost_range_count;
     char *master; /* absolute path, owned; NULL: no file was made */
     char **files; /* absolute paths of the data files, owned */

@@ -35,9 +35,10 @@ struct sluice_metadata_settings {
 };
 
 struct sluice_writer_settings {
-    const char *directories[SLUICE_DIRECTORIES_MAX]; /* the first in use, the others when it fills */
+    const char
+        *directories[SLUICE_DIRECTORIES_MAX]; /* the first in use, the others when it fills */
     size_t directory_count;
-    const char *name; /* pattern: $id, $unique_id, $date, $time; may hold '/' */
+    const char *name;             /* pattern: $id, $unique_id, $date, $time; may hold '/' */
     uint64_t images_per_file;     /* 0: one file */
     uint64_t images_per_file_max; /* bound for 0 */
     uint32_t files_open_max;

@@ -43,8 +43,8 @@ done
 
 expect "config prints every section" 0 out "  images_per_file: 1000 # default" config
 expect "an argument too many is refused" 2 err "unexpected argument \"x\"" config x
-expect "a wrong value is refused" 2 err "ring.slots: \"9\": want 16 to 65536" \
-    config --set ring.slots=9
+expect "a wrong value is refused" 2 err "ring.slots: \"0\": want 1 to 65536" \
+    config --set ring.slots=0
 expect "a file that is not there is named" 2 err "$work/none.yaml: No such file" \
     config -c "$work/none.yaml"
 printf 'ring:\n  slots: 512\n  slotz: 1\n' >"$work/bad.yaml"
