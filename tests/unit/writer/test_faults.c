@@ -19,7 +19,7 @@
 #include "peek.h"
 
 /* What HDF5 holds for an abandoned file is left behind on purpose (asked by LeakSanitizer). */
-const char *__lsan_default_suppressions(void);
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
     return "leak:libhdf5";
