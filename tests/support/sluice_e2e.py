@@ -156,9 +156,9 @@ class Detector:
 
 
 class Ingest:
-    """`sluice ingest` as a process of its own."""
+    """`sluice ingest` as a process of its own; `more` goes to Popen."""
 
-    def __init__(self, endpoint, directory, series=1, settings=(), wait_ready=True):
+    def __init__(self, endpoint, directory, series=1, settings=(), wait_ready=True, **more):
         command = [SLUICE, "ingest", "--set", f"source.endpoint={endpoint}",
                    "--set", f"writer.directory={directory}",
                    "--set", f"instance.state_directory={directory}/.state"]
@@ -167,7 +167,7 @@ class Ingest:
         if series:
             command += ["--series", str(series)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                        text=True)
+                                        text=True, **more)
         self.log, self.summaries = [], []
         self.ready = threading.Event()
         self.threads = [threading.Thread(target=self._read_log, daemon=True),
@@ -214,6 +214,22 @@ class Ingest:
     def said(self, text):
         return any(text in line for line in self.log)
 
+    def wait_said(self, text, timeout=30):
+        """The first line of the log with this text."""
+        deadline = time.monotonic() + timeout
+        while True:
+            for line in list(self.log):
+                if text in line:
+                    return line
+            if time.monotonic() > deadline or self.process.poll() is not None and not any(
+                    t.is_alive() for t in self.threads):
+                raise AssertionError(f"not said: {text}: " + "".join(self.log[-20:]))
+            time.sleep(0.002)
+
+    def bound_to(self):
+        """The endpoint that source.mode=bind found."""
+        return self.wait_said(" ready").split("bound to ")[1].split(",")[0]
+
     def close(self):
         if self.process.poll() is None:
             self.process.kill()
@@ -222,6 +238,61 @@ class Ingest:
             t.join(10)
         self.process.stdout.close()
         self.process.stderr.close()
+
+
+class Simulator:
+    """`sluice simulate`, connecting to an ingest that binds."""
+
+    def __init__(self, endpoint, *options):
+        self.process = subprocess.Popen(
+            [SLUICE, "simulate", "--connect", "--endpoint", endpoint, *options], text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def report(self, timeout=60):
+        """What it says at its end that it has sent."""
+        out, err = self.process.communicate(timeout=timeout)
+        if self.process.returncode != 0:
+            raise AssertionError(f"sluice simulate: {self.process.returncode}: {err}")
+        return json.loads(out)
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+
+class Listener:
+    """Subscribes to the notices of an ingest; connected when made."""
+
+    def __init__(self, context, endpoint, high_water=0):
+        self.socket = context.socket(zmq.SUB)
+        self.socket.setsockopt(zmq.RCVHWM, high_water)
+        self.socket.setsockopt(zmq.RCVTIMEO, 30000)
+        self.socket.setsockopt(zmq.SUBSCRIBE, b"sluice")
+        monitor = self.socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED)
+        self.socket.connect(endpoint)
+        connected = monitor.poll(10000)
+        self.socket.disable_monitor()
+        monitor.close(0)
+        if not connected:
+            raise AssertionError(f"no connection to {endpoint}")
+        time.sleep(0.05)  # the subscription follows the handshake: nothing tells that it is there
+
+    def next(self):
+        topic, text = self.socket.recv_multipart()
+        if topic != b"sluice":
+            raise AssertionError(f"a notice with topic {topic}")
+        return json.loads(text)
+
+    def until_end(self, series=1):
+        """All notices up to the end of the last series."""
+        while series:
+            notice = self.next()
+            yield notice
+            series -= notice["event"] == "end"
+
+    def close(self):
+        self.socket.close(0)
 
 
 class Files:
@@ -247,18 +318,35 @@ class Case(unittest.TestCase):
         self._directory = tempfile.TemporaryDirectory(prefix="sluice-e2e-")
         self.directory = self._directory.name
         self.detector = Detector()
-        self._ingests = []
+        self._open = []
 
     def tearDown(self):
-        for i in self._ingests:
+        for i in self._open:
             i.close()
         self.detector.close()
         self._directory.cleanup()
 
-    def ingest(self, series=1, settings=(), **more):
-        i = Ingest(self.detector.endpoint, self.directory, series, settings, **more)
-        self._ingests.append(i)
+    def ingest(self, series=1, settings=(), directory=None, **more):
+        i = Ingest(self.detector.endpoint, directory or self.directory, series, settings, **more)
+        self._open.append(i)
         return i
+
+    def simulated_ingest(self, series=1, settings=(), **more):
+        """An ingest that binds, for simulate()."""
+        i = Ingest("tcp://127.0.0.1:*", self.directory, series, ["source.mode=bind", *settings],
+                   **more)
+        self._open.append(i)
+        return i
+
+    def simulate(self, ingest, *options):
+        s = Simulator(ingest.bound_to(), *options)
+        self._open.append(s)
+        return s
+
+    def listen(self, endpoint, **more):
+        listener = Listener(self.detector.context, endpoint, **more)
+        self._open.append(listener)
+        return listener
 
     def assert_counts(self, summary, **expected):
         """The counting identities, and the counts that the test expects."""
