@@ -16,6 +16,9 @@
 #include "writer/layout/layout.h"
 #include "writer/sink/series.h"
 
+/* One image with an id far ahead must not make a million files. */
+#define GAP_FILES_MAX 4096
+
 /* Where `index` is or would be. */
 static size_t position(const struct sluice_open_series *series, uint64_t index)
 {
@@ -285,6 +288,14 @@ void sluice_files_close_all(struct sluice_open_series *series)
     }
     if (last == NULL)
         return;
+    if (last->index > GAP_FILES_MAX && last->index - series->created_count > GAP_FILES_MAX) {
+        sluice_log_error("writer",
+                         "%" PRIu64 " files before the last one have no image at all and are not "
+                         "made: programs that compute positions will miscount (source.id_jump_max) "
+                         "name=%s",
+                         last->index + 1 - series->created_count, series->name);
+        return;
+    }
     for (uint64_t index = 0; index < last->index; index++)
         if (!make_gap_file(series, index))
             return; /* said; a full disk would refuse all others too */

@@ -203,6 +203,7 @@ void sluice_series_adopt(struct sluice_open_series *series, struct sluice_series
         sluice_series_destroy(metadata);
         return;
     }
+    memcpy(metadata->series_date, series->metadata->series_date, sizeof(metadata->series_date));
     sluice_series_destroy(series->metadata);
     series->metadata = metadata;
     series->master_due = series->created_count > 0;

@@ -11,6 +11,9 @@
 #include "writer/sink/series.h"
 
 #define ALARM_REPEAT_NS (10 * SLUICE_NS_PER_S)
+/* The least room that a series is begun with: some images, its masters, and metadata. */
+#define LEAST_IMAGES         16
+#define LEAST_METADATA_BYTES (UINT64_C(256) << 10)
 
 static void judge(struct sluice_open_series *series, uint64_t free_bytes, uint64_t needed_bytes,
                   int64_t now_ns)
@@ -44,8 +47,26 @@ static uint64_t product(uint64_t a, uint64_t b)
     return __builtin_mul_overflow(a, b, &result) ? UINT64_MAX : result;
 }
 
+/* A directory without room for a few images is passed over while there is another. */
+static void choose_directory(struct sluice_open_series *series, uint64_t image_bytes)
+{
+    const struct sluice_sink *sink = series->sink;
+    const struct sluice_series *metadata = series->metadata;
+    /* Two files a channel, each with mask and flatfield, 4 bytes a pixel. */
+    const uint64_t masters_bytes =
+        UINT64_C(16) * series->channel_count * metadata->width * metadata->height;
+    const uint64_t least_bytes = LEAST_IMAGES * image_bytes + masters_bytes + LEAST_METADATA_BYTES;
+    while (series->directory + 1 < sink->settings->directory_count &&
+           sluice_sink_free_space(sink->directories[series->directory]) < least_bytes) {
+        sluice_log_error("writer", "no space for a new series in directory=%s: the next is taken",
+                         sink->directories[series->directory]);
+        series->directory++;
+    }
+}
+
 void sluice_space_check_first(struct sluice_open_series *series, uint64_t image_bytes)
 {
+    choose_directory(series, image_bytes);
     int64_t now_ns = sluice_now_ns(series->sink->clock);
     judge(series, sluice_sink_free_space(series->sink->directories[series->directory]),
           product(series->metadata->number_of_images, image_bytes), now_ns);

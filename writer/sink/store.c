@@ -172,12 +172,22 @@ static void collect(struct sluice_open_series *series, uint32_t slot,
         series->next_id = id + 1;
 }
 
+/* When the series began comes with its first image, and is wanted by the first master. */
+static void note_series_date(struct sluice_open_series *series, const struct sluice_span *date)
+{
+    char *known = series->metadata->series_date;
+    if (known[0] == '\0' && date->bytes > 0)
+        snprintf(known, sizeof(series->metadata->series_date), "%.*s", (int)date->bytes,
+                 (const char *)date->data);
+}
+
 void sluice_store_image(struct sluice_open_series *series, uint32_t slot,
                         struct sluice_frame *frame)
 {
     struct sluice_counters *counters = series->sink->counters;
     struct sluice_datafile *file = NULL;
     bool recoded = false;
+    note_series_date(series, &frame->series_date);
     if (series->pending_count == SLUICE_PENDING_MAX)
         sluice_store_commit(series);
     switch (judge(series, &frame->image, &file, &recoded)) {
