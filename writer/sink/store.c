@@ -133,14 +133,18 @@ static enum verdict match_encoding(struct sluice_open_series *series, struct slu
     return file->state == SLUICE_DATAFILE_OPEN ? GOOD : FAILED; /* the commit may have failed */
 }
 
+/* `why` is filled for a refused one. */
 static enum verdict judge(struct sluice_open_series *series, struct sluice_image *image,
-                          struct sluice_datafile **file, bool *recoded)
+                          struct sluice_datafile **file, bool *recoded, const char **why)
 {
     uint64_t id = image->image_id, index = id / series->per_file;
+    *why = "its channels, shape or type are not those of the first image";
     if (!is_valid(series, image))
         return REFUSED;
+    *why = "its id is too far ahead (source.id_jump_max)";
     if (id >= series->next_id && id - series->next_id >= series->sink->settings->id_jump_max)
         return REFUSED;
+    *why = "it cannot be decoded";
     *file = sluice_files_find(series, index);
     if (*file != NULL && (*file)->state == SLUICE_DATAFILE_OPEN) {
         enum verdict verdict = match_encoding(series, *file, image, recoded);
@@ -153,6 +157,7 @@ static enum verdict judge(struct sluice_open_series *series, struct sluice_image
         return create_file(series, file, index, image);
     switch ((*file)->state) {
     case SLUICE_DATAFILE_CLOSED:
+        *why = "it is late, its file is closed (writer.files_open_max)";
         return REFUSED;
     case SLUICE_DATAFILE_ABANDONED:
         return FAILED;
@@ -190,7 +195,7 @@ void sluice_store_image(struct sluice_open_series *series, uint32_t slot,
     note_series_date(series, &frame->series_date);
     if (series->pending_count == SLUICE_PENDING_MAX)
         sluice_store_commit(series);
-    switch (judge(series, &frame->image, &file, &recoded)) {
+    switch (judge(series, &frame->image, &file, &recoded, &why)) {
     case GOOD:
         collect(series, slot, frame, file);
         if (recoded)
@@ -201,10 +206,7 @@ void sluice_store_image(struct sluice_open_series *series, uint32_t slot,
         sluice_counter_add(counters, SLUICE_COUNTER_WRITER_REFUSED, 1);
         sluice_store_refused(series, frame->image.image_id);
         sluice_log_warning("writer", "image refused series_id=%" PRIu64 " image_id=%" PRIu64 ": %s",
-                           series->metadata->series_id, frame->image.image_id,
-                           file != NULL && file->state == SLUICE_DATAFILE_CLOSED
-                               ? "late, its file is closed"
-                               : "its id is out of range, or its planes are not the series'");
+                           series->metadata->series_id, frame->image.image_id, why);
         break;
     case DUPLICATE:
         series->tally.duplicate++;

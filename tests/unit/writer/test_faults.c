@@ -142,7 +142,7 @@ static void a_failed_chunk_fails_its_file_and_the_next_file_goes_on(void **state
     assert_string_equal(lost_text(s), "1-3");
     assert_int_equal(peek_at(data_path(h, "series_7", 0)).set, 1);
     assert_column(data_path(h, "series_7", 1), "image_id", 5, 6, 7, 8);
-    assert_non_null(s->master);
+    assert_int_equal(rows_of(s->master, "images"), 8); /* each image in its place */
     assert_int_equal(sluice_summary_exit_code(s), 1);
     harness_free(h);
 }
@@ -195,6 +195,8 @@ static void a_full_disk_goes_on_in_the_next_directory(void **state)
     assert_non_null(strstr(s->files[0], "/small/"));
     assert_non_null(strstr(s->files[1], "/other/"));
     assert_int_equal(read_finished(s->files[1]), 1);
+    assert_non_null(strstr(s->master, "/other/"));
+    assert_int_equal(rows_of(s->master, "images"), 1010);
     struct peek seen = peek_at(s->files[0]); /* what was visible before is still there */
     assert_true(seen.set >= 10 && seen.set == s->written - 10);
     assert_true(harness_counter(h, SLUICE_COUNTER_WRITER_FREE_SPACE) > 0);
