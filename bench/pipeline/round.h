@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One round: a sender and a receiver, each a process of its own, over TCP on the loopback; fresh
+ * files, removed afterwards, and the file system synced before the next round begins. */
+#ifndef SLUICE_BENCH_PIPELINE_ROUND_H
+#define SLUICE_BENCH_PIPELINE_ROUND_H
+
+#include "bench/pipeline/sets.h"
+
+enum sluice_receiver {
+    SLUICE_RECEIVER_DROP,   /* floor: receive and release */
+    SLUICE_RECEIVER_PWRITE, /* floor: receive, one pwrite, release */
+    SLUICE_RECEIVER_INGEST, /* `sluice ingest`, this program */
+    SLUICE_RECEIVER_OTHER,  /* `sluice ingest`, another build */
+    SLUICE_RECEIVER_COUNT,
+};
+
+#define SLUICE_INGEST_KEYS_MAX 16
+
+struct sluice_round_settings {
+    const char *program; /* sender, floors and ingest */
+    const char *other;   /* that of SLUICE_RECEIVER_OTHER */
+    const struct sluice_bench_set *set;
+    const char *replay;    /* captured messages of the set; NULL: made */
+    const char *directory; /* empty, exists; what is put into it is removed */
+    uint64_t images;
+    double rate_hz;                                  /* 0: a burst */
+    const char *ingest_keys[SLUICE_INGEST_KEYS_MAX]; /* KEY=VALUE, for both builds of ingest */
+    uint32_t ingest_key_count;
+    const volatile sig_atomic_t *stop;
+};
+
+struct sluice_round {
+    enum sluice_receiver receiver;
+    bool valid; /* every image that was sent was received (and written and visible) */
+    char reason[256];
+    uint64_t images, bytes; /* of the sender: images, and bytes of all messages */
+    /* From the first image complete until the last message (drop), until the file is closed
+     * (pwrite), until the last image is visible to readers (ingest). */
+    double seconds;
+    double exit_seconds; /* from the sender's end until the receiver's: closing files and leaving */
+    double cpu_seconds;  /* user and system of the receiver's process, its whole life */
+    double user_seconds;
+    uint64_t page_faults, context_switches, resident_bytes_max;
+    bool has_latency; /* message complete until visible */
+    double latency_p50_ms, latency_p99_ms, latency_max_ms;
+    double sender_seconds, sender_cpu_seconds;
+    double sender_blocked_seconds; /* the time in which it waited for the receiver */
+    double sender_behind_seconds;  /* paced: most that it was late by */
+};
+
+/* OK also for an invalid round. AGAIN: stopped. SYSTEM, IO, TIMEOUT, NO_SPACE: it could not be
+ * run. */
+enum sluice_status sluice_round_run(const struct sluice_round_settings *settings,
+                                    enum sluice_receiver receiver, struct sluice_round *round,
+                                    struct sluice_error *error);
+
+/* The sender waited for the receiver so little that the figure is the sender's. */
+bool sluice_round_sender_bound(const struct sluice_round *round);
+
+/* Removes what is in a directory, and the directory too when `itself`. */
+void sluice_round_remove(const char *directory, bool itself);
+
+#endif
