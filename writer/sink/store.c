@@ -192,6 +192,7 @@ void sluice_store_image(struct sluice_open_series *series, uint32_t slot,
     struct sluice_counters *counters = series->sink->counters;
     struct sluice_datafile *file = NULL;
     bool recoded = false;
+    const char *why;
     note_series_date(series, &frame->series_date);
     if (series->pending_count == SLUICE_PENDING_MAX)
         sluice_store_commit(series);
