@@ -288,7 +288,7 @@ void sluice_files_close_all(struct sluice_open_series *series)
     }
     if (last == NULL)
         return;
-    if (last->index > GAP_FILES_MAX && last->index - series->created_count > GAP_FILES_MAX) {
+    if (last->index > series->created_count + GAP_FILES_MAX) {
         sluice_log_error("writer",
                          "%" PRIu64 " files before the last one have no image at all and are not "
                          "made: programs that compute positions will miscount (source.id_jump_max) "
