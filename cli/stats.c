@@ -484,8 +484,8 @@ int sluice_verb_stats(int argc, char **argv)
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
-    if (sluice_follow_open(options.path, (int64_t)(options.wait_s * 1e9), &run->follow,
-                           &run->error) != SLUICE_OK) {
+    if (sluice_follow_open(options.path, (int64_t)(options.wait_s * 1e9), &interrupted,
+                           &run->follow, &run->error) != SLUICE_OK) {
         fprintf(stderr, "sluice stats: %s\n", run->error.message);
         code = SLUICE_EXIT_FAILED;
     } else {

@@ -200,8 +200,10 @@ static void push_image(struct sluice_source *source)
     if (frame != decoded) { /* it had to wait for the slot */
         char *text = source->slots.text + (size_t)slot * source->slots.text_bytes;
         *frame = *decoded;
-        memcpy(text, decoded->image.user_data.data, decoded->image.user_data.bytes);
-        frame->image.user_data.data = (const uint8_t *)text;
+        if (decoded->image.user_data.bytes > 0) {
+            memcpy(text, decoded->image.user_data.data, decoded->image.user_data.bytes);
+            frame->image.user_data.data = (const uint8_t *)text;
+        }
     }
     frame->kind = SLUICE_FRAME_IMAGE;
     frame->series_serial = source->tracker.serial;

@@ -29,6 +29,7 @@
 #include "readers/follow/set.h"
 #include "readers/follow/watch.h"
 
+#define STOP_LOOK_NS    (100 * SLUICE_NS_PER_MS) /* how often a wait looks whether it is over */
 #define OPENS_PER_ROUND 4u
 #define SCAN_NS         (250 * SLUICE_NS_PER_MS)
 #define OPEN_RETRY_NS   (1 * SLUICE_NS_PER_S)
@@ -154,7 +155,7 @@ static enum sluice_status open_first(struct sluice_follow *follow, struct sluice
 }
 
 static enum sluice_status open_set(struct sluice_follow *follow, const char *path, int64_t wait_ns,
-                                   struct sluice_error *error)
+                                   const volatile sig_atomic_t *stop, struct sluice_error *error)
 {
     int64_t start = sluice_now_ns(follow->clock);
     for (;;) {
@@ -171,18 +172,19 @@ static enum sluice_status open_set(struct sluice_follow *follow, const char *pat
         /* A file that is there but not ready is waited for a moment in any case. */
         int64_t limit = there && wait_ns < OPEN_RETRY_NS ? OPEN_RETRY_NS : wait_ns;
         int64_t left = limit - (sluice_now_ns(follow->clock) - start);
-        if (left <= 0) {
+        if (left <= 0 || (stop != NULL && *stop)) {
             if (error && status == SLUICE_AGAIN)
                 error->status = SLUICE_IO;
             return status == SLUICE_AGAIN ? SLUICE_IO : status;
         }
         sluice_watch_add(&follow->watch, follow->set.directory);
-        sluice_watch_wait(&follow->watch, "", left);
+        sluice_watch_wait(&follow->watch, "", left < STOP_LOOK_NS ? left : STOP_LOOK_NS);
         sleep_ns(PAUSE_MAX_NS); /* other files of the directory wake too */
     }
 }
 
-enum sluice_status sluice_follow_open(const char *path, int64_t wait_ns, struct sluice_follow **out,
+enum sluice_status sluice_follow_open(const char *path, int64_t wait_ns,
+                                      const volatile sig_atomic_t *stop, struct sluice_follow **out,
                                       struct sluice_error *error)
 {
     *out = NULL;
@@ -194,7 +196,7 @@ enum sluice_status sluice_follow_open(const char *path, int64_t wait_ns, struct 
     follow->clock = sluice_clock_system();
     follow->pause_ns = PAUSE_MIN_NS;
     sluice_watch_init(&follow->watch);
-    enum sluice_status status = open_set(follow, path, wait_ns, error ? error : &own);
+    enum sluice_status status = open_set(follow, path, wait_ns, stop, error ? error : &own);
     if (status != SLUICE_OK) {
         sluice_follow_close(follow);
         return status;

@@ -12,6 +12,8 @@
 #ifndef SLUICE_READERS_FOLLOW_H
 #define SLUICE_READERS_FOLLOW_H
 
+#include <signal.h>
+
 #include "core/error.h"
 #include "core/series.h"
 #include "writer/layout/layout.h"
@@ -35,8 +37,10 @@ struct sluice_follow_row {
 };
 
 /* Opens the set that `path` (any file of it: data file, master or .nxs) belongs to. With `wait_ns`
- * > 0 a set that does not exist yet is waited for. */
+ * > 0 a set that does not exist yet is waited for, until `*stop` is not 0 (a signal handler may set
+ * it; NULL: nothing stops it). */
 enum sluice_status sluice_follow_open(const char *path, int64_t wait_ns,
+                                      const volatile sig_atomic_t *stop,
                                       struct sluice_follow **follow, struct sluice_error *error);
 void sluice_follow_close(struct sluice_follow *follow); /* NULL is accepted */
 

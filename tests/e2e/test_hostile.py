@@ -123,6 +123,7 @@ class Hostile(e2e.Case):
         memory = self.resident_mb(ingest)
         self.detector.send(e2e.end())
         code = ingest.wait()
+        self.assertEqual(len(ingest.summaries), 1, "".join(ingest.log[-60:]))
         (summary,) = ingest.summaries
         self.assert_counts(summary, received=GOOD + len(bad), written=GOOD, lost=0)
         if not may_be_valid:

@@ -215,7 +215,7 @@ static struct sluice_follow *open_ok(const char *name)
 {
     struct sluice_follow *follow = NULL;
     struct sluice_error error = {0};
-    if (sluice_follow_open(in_folder(name), 0, &follow, &error) != SLUICE_OK)
+    if (sluice_follow_open(in_folder(name), 0, NULL, &follow, &error) != SLUICE_OK)
         fail_msg("%s", error.message);
     return follow;
 }
@@ -306,9 +306,9 @@ static void a_set_that_does_not_come_is_waited_for_as_long_as_told(void **test)
     struct sluice_error error = {0};
     const struct sluice_clock *clock = sluice_clock_system();
     int64_t start = sluice_now_ns(clock);
-    assert_int_equal(
-        sluice_follow_open(in_folder("none_master.h5"), 200 * SLUICE_NS_PER_MS, &follow, &error),
-        SLUICE_NOT_FOUND);
+    assert_int_equal(sluice_follow_open(in_folder("none_master.h5"), 200 * SLUICE_NS_PER_MS, NULL,
+                                        &follow, &error),
+                     SLUICE_NOT_FOUND);
     int64_t took = sluice_now_ns(clock) - start;
     assert_in_range(took, 200 * SLUICE_NS_PER_MS, 1200 * SLUICE_NS_PER_MS);
     assert_null(follow);
