@@ -146,7 +146,11 @@ struct sluice_summary *sluice_account_summary(const struct sluice_open_series *s
                                               enum sluice_ended_by ended_by,
                                               const struct sluice_source_counts *counts);
 
-/* space.c. Before the first image, whose bytes are given, and then about once a second. */
+/* space.c. Chooses the directory for a new file: the one in use, or one behind it with more room.
+ */
+void sluice_space_choose_directory(struct sluice_open_series *series, uint64_t index,
+                                   uint64_t image_bytes);
+/* Before the first image, whose bytes are given, and then about once a second. */
 void sluice_space_check_first(struct sluice_open_series *series, uint64_t image_bytes);
 void sluice_space_check(struct sluice_open_series *series, int64_t now_ns);
 #define SLUICE_SPACE_INTERVAL_NS SLUICE_NS_PER_S

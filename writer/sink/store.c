@@ -97,6 +97,7 @@ static enum verdict create_file(struct sluice_open_series *series, struct sluice
         return FAILED;
     }
     shape_like(series, image);
+    sluice_space_choose_directory(series, index, payload_bytes(image));
     if (series->created_count == 0)
         sluice_space_check_first(series, payload_bytes(image));
     if (sluice_files_create(series, *file) != SLUICE_OK)
