@@ -51,6 +51,7 @@
     X(FLATFIELD_FLAG, "flatfield_enabled", FLAG, flatfield_applied)                                \
     X(COUNTRATE_FLAG, "countrate_correction_enabled", FLAG, countrate_correction_applied)          \
     X(TABLE, "countrate_correction_lookup_table", OWN, countrate_table)                            \
+    X(USER_DATA, "user_data", OWN, sample_name)                                                    \
     X(INTERPOLATION_FLAG, "virtual_pixel_interpolation_enabled", FLAG,                             \
       virtual_pixel_interpolation_applied)
 
@@ -385,6 +386,33 @@ static enum sluice_status read_saturation(const struct starting *starting)
                                : bad_key(starting, FIELD_SATURATION, status, cursor.why);
 }
 
+/* What a beamline names its sample in the user data it arms the detector with: a text under one of
+ * these keys. User data are anybody's, so nothing in them is an error. */
+static void read_sample(const struct starting *starting)
+{
+    static const struct sluice_cbor_key names[] = {SLUICE_CBOR_KEY("sample_name"),
+                                                   SLUICE_CBOR_KEY("sample")};
+    struct sluice_cbor_cursor cursor;
+    size_t offsets[2];
+
+    if (!find(starting, FIELD_USER_DATA, &cursor) ||
+        sluice_cbor_index(&cursor, names, 2, offsets) != SLUICE_OK)
+        return;
+    for (int i = 0; i < 2; i++) {
+        struct sluice_cbor_cursor value;
+        struct sluice_span text = {0};
+        bool known = false;
+
+        if (offsets[i] == SLUICE_CBOR_ABSENT)
+            continue;
+        value = sluice_cbor_at(starting->message, offsets[i]);
+        if (sluice_cbor_read_text(&value, SIZE_MAX, &text, &known) == SLUICE_OK && known) {
+            copy_text(starting->series->sample_name, SLUICE_TEXT_BYTES, text, names[i].name);
+            return;
+        }
+    }
+}
+
 static enum sluice_status read_all(const struct starting *starting)
 {
     struct sluice_series *series = starting->series;
@@ -413,6 +441,7 @@ static enum sluice_status read_all(const struct starting *starting)
         status = sluice_stream2_text(starting->message, series, starting->error);
     if (status != SLUICE_OK)
         return status;
+    read_sample(starting);
     if (find(starting, FIELD_MASK, &cursor))
         sluice_stream2_pixel_masks(cursor, series);
     if (find(starting, FIELD_FLATFIELD, &cursor))

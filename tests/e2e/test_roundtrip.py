@@ -113,6 +113,9 @@ class Roundtrip(e2e.Case):
             else:
                 self.assertEqual(got, want, key)
         self.assertEqual(value(f["/entry/definition"]), "NXmx")
+        self.assertEqual(value(f["/entry/sample/name"]), start["user_data"]["sample"])
+        self.assertEqual(value(f["/entry/start_time"])[:10], "2023-02-10")
+        self.assertEqual(value(f[SPECIFIC + "/series_date"])[:10], "2023-02-10")
         self.assertEqual(value(f[DETECTOR + "/bit_depth_image"]),
                          np.dtype(start["image_dtype"]).itemsize * 8)
         self.assertAlmostEqual(value(f[DETECTOR + "/distance"]),

@@ -78,6 +78,8 @@ void sluice_master_facts(const struct sluice_master_input *input, struct sluice_
     memset(facts, 0, sizeof *facts);
     facts->rows = all_rows(input);
     times(input, facts);
+    facts->sample_name =
+        series->sample_name[0] != '\0' ? series->sample_name : input->metadata->sample_name;
     facts->distance = fabs(series->detector_translation[2]);
     facts->readout_time = isnan(series->detector_readout_time)
                               ? series->frame_time - series->count_time

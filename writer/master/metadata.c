@@ -65,7 +65,7 @@ static const struct field fields[] = {
     {ENTRY "/end_time", NULL, TEXT, IN_FACTS(end_time)},
     {ENTRY "/instrument/name", NULL, WORDS, IN_SETTINGS(instrument_name)},
     {ENTRY "/source/name", NULL, WORDS, IN_SETTINGS(source_name)},
-    {ENTRY "/sample/name", NULL, WORDS, IN_SETTINGS(sample_name)},
+    {ENTRY "/sample/name", NULL, WORDS, IN_FACTS(sample_name)},
     {ENTRY "/instrument/beam/incident_wavelength", "angstrom", F64, IN_SERIES(incident_wavelength)},
     {ENTRY "/instrument/beam/incident_energy", "eV", F64, IN_SERIES(incident_energy)},
     {DETECTOR "/description", NULL, TEXT, IN_SERIES(detector_description)},

@@ -52,10 +52,10 @@ static void the_defaults_are_those_that_users_rely_on(void **state)
     assert_int_equal(c.writer.drain_timeout_ns, INT64_C(30000000000));
     assert_int_equal(c.writer_agent.cpu, -1);
     assert_int_equal(c.writer_agent.spin_us, 20);
-    assert_string_equal(c.writer.metadata.instrument_name, "");
-    assert_string_equal(c.writer.metadata.source_name, "");
+    assert_string_equal(c.writer.metadata.instrument_name, "unknown");
+    assert_string_equal(c.writer.metadata.source_name, "unknown");
     assert_string_equal(c.writer.metadata.source_short_name, "");
-    assert_string_equal(c.writer.metadata.sample_name, "");
+    assert_string_equal(c.writer.metadata.sample_name, "unknown");
     assert_string_equal(c.writer.metadata.rotation_axis, "");
     assert_int_equal(c.writer.metadata.axis_count, 0);
     assert_string_equal(c.notify_endpoint, "");
