@@ -5,6 +5,7 @@
 #include "writer/h5/h5.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "writer/layout/layout.h"
@@ -198,9 +199,13 @@ static enum sluice_status create_attribute(hid_t object, const char *name, hid_t
 enum sluice_status sluice_h5_attribute_text(hid_t object, const char *name, const char *text,
                                             struct sluice_error *error)
 {
-    hid_t type = text_type(text);
-    enum sluice_status status = create_attribute(object, name, type, type, 0, text, error);
+    char *ascii = sluice_h5_ascii(text);
+    if (ascii == NULL)
+        return sluice_error_set(error, SLUICE_NO_MEMORY, "no memory for the attribute %s", name);
+    hid_t type = text_type(ascii);
+    enum sluice_status status = create_attribute(object, name, type, type, 0, ascii, error);
     sluice_h5_close(&type);
+    free(ascii);
     return status;
 }
 
@@ -239,10 +244,14 @@ static enum sluice_status create_dataset(hid_t parent, const char *path, hid_t f
 enum sluice_status sluice_h5_dataset_text(hid_t parent, const char *path, const char *text,
                                           hid_t *dataset, struct sluice_error *error)
 {
-    hid_t type = text_type(text);
+    char *ascii = sluice_h5_ascii(text);
+    if (ascii == NULL)
+        return sluice_error_set(error, SLUICE_NO_MEMORY, "no memory for the text %s", path);
+    hid_t type = text_type(ascii);
     enum sluice_status status =
-        create_dataset(parent, path, type, type, 0, NULL, text, dataset, error);
+        create_dataset(parent, path, type, type, 0, NULL, ascii, dataset, error);
     sluice_h5_close(&type);
+    free(ascii);
     return status;
 }
 

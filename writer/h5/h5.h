@@ -41,6 +41,10 @@ const void *sluice_h5_fill_value(enum sluice_dtype dtype);
 enum sluice_status sluice_h5_make_group(hid_t parent, const char *path, const char *nx_class,
                                         hid_t *group, struct sluice_error *error);
 
+/* The text in ASCII, to be freed: \uXXXX for what is outside. NULL: out of memory. */
+char *sluice_h5_ascii(const char *text);
+
+/* Texts are made ASCII. */
 enum sluice_status sluice_h5_attribute_text(hid_t object, const char *name, const char *text,
                                             struct sluice_error *error);
 /* `count` 0: a scalar, else an array; `values` of the type in memory. */

@@ -6,9 +6,6 @@
 
 #include <math.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 bool sluice_tree_check(struct sluice_tree *tree, enum sluice_status status)
 {
@@ -17,75 +14,10 @@ bool sluice_tree_check(struct sluice_tree *tree, enum sluice_status status)
     return status == SLUICE_OK;
 }
 
-/* One code point of UTF-8 at *text, which moves behind it; U+FFFD for one byte that is none. */
-static uint32_t next_code_point(const unsigned char **text)
+/* Whether there is something to write: no error so far, and a text that is known. */
+static bool is_known(const struct sluice_tree *tree, const char *text)
 {
-    const unsigned char *at = *text;
-    static const uint32_t smallest[] = {0, 0x80, 0x800, 0x10000};
-    int more = at[0] < 0x80             ? 0
-               : (at[0] & 0xe0) == 0xc0 ? 1
-               : (at[0] & 0xf0) == 0xe0 ? 2
-               : (at[0] & 0xf8) == 0xf0 ? 3
-                                        : -1;
-    *text = at + 1;
-    if (more <= 0)
-        return more == 0 ? at[0] : 0xfffd;
-    uint32_t code = at[0] & (0x3fu >> more);
-    for (int i = 1; i <= more; i++) {
-        if ((at[i] & 0xc0) != 0x80) /* also stops at the closing NUL */
-            return 0xfffd;
-        code = code << 6 | (at[i] & 0x3fu);
-    }
-    if (code < smallest[more] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
-        return 0xfffd;
-    *text = at + more + 1;
-    return code;
-}
-
-/* The text in ASCII, to be freed; NULL: out of memory. */
-static char *escape(const char *text)
-{
-    char *escaped = malloc(6 * strlen(text) + 1); /* at most \uXXXX for each byte */
-    char *end = escaped;
-    if (escaped == NULL)
-        return NULL;
-    for (const unsigned char *at = (const unsigned char *)text; *at != '\0';) {
-        uint32_t code = next_code_point(&at);
-        if (code < 0x80)
-            *end++ = (char)code;
-        else if (code < 0x10000)
-            end += sprintf(end, "\\u%04x", code);
-        else
-            end += sprintf(end, "\\u%04x\\u%04x", 0xd800 + ((code - 0x10000) >> 10),
-                           0xdc00 + ((code - 0x10000) & 0x3ff));
-    }
-    *end = '\0';
-    return escaped;
-}
-
-static bool is_ascii(const char *text)
-{
-    for (; *text != '\0'; text++) {
-        if ((unsigned char)*text >= 0x80)
-            return false;
-    }
-    return true;
-}
-
-/* `text` itself where it is ASCII, else an escaped copy, which is also given in *copy to be freed.
- * NULL: nothing to write, by an error or because the text is unknown. */
-static const char *usable_text(struct sluice_tree *tree, const char *text, char **copy)
-{
-    *copy = NULL;
-    if (tree->status != SLUICE_OK || text == NULL || text[0] == '\0')
-        return NULL;
-    if (is_ascii(text))
-        return text;
-    *copy = escape(text);
-    if (*copy == NULL)
-        sluice_tree_check(tree, sluice_error_set(tree->error, SLUICE_NO_MEMORY,
-                                                 "no memory for a text of the master"));
-    return *copy;
+    return tree->status == SLUICE_OK && text != NULL && text[0] != '\0';
 }
 
 void sluice_tree_group(struct sluice_tree *tree, const char *path, const char *nx_class)
@@ -97,12 +29,8 @@ void sluice_tree_group(struct sluice_tree *tree, const char *path, const char *n
 
 void sluice_tree_text(struct sluice_tree *tree, const char *path, const char *text)
 {
-    char *copy;
-    const char *usable = usable_text(tree, text, &copy);
-    if (usable != NULL)
-        sluice_tree_check(tree,
-                          sluice_h5_dataset_text(tree->file, path, usable, NULL, tree->error));
-    free(copy);
+    if (is_known(tree, text))
+        sluice_tree_check(tree, sluice_h5_dataset_text(tree->file, path, text, NULL, tree->error));
 }
 
 void sluice_tree_array(struct sluice_tree *tree, const char *path, enum sluice_dtype dtype,
@@ -133,18 +61,15 @@ void sluice_tree_f64(struct sluice_tree *tree, const char *path, double value, c
 void sluice_tree_attribute(struct sluice_tree *tree, const char *path, const char *name,
                            const char *text)
 {
-    char *copy;
-    const char *usable = usable_text(tree, text, &copy);
-    if (usable != NULL) {
-        hid_t object = H5Oopen(tree->file, path, H5P_DEFAULT);
-        if (object < 0)
-            sluice_tree_check(
-                tree, sluice_h5_error(tree->error, SLUICE_IO, "cannot open %s again", path));
-        else
-            sluice_tree_check(tree, sluice_h5_attribute_text(object, name, usable, tree->error));
-        sluice_h5_close(&object);
-    }
-    free(copy);
+    if (!is_known(tree, text))
+        return;
+    hid_t object = H5Oopen(tree->file, path, H5P_DEFAULT);
+    if (object < 0)
+        sluice_tree_check(tree,
+                          sluice_h5_error(tree->error, SLUICE_IO, "cannot open %s again", path));
+    else
+        sluice_tree_check(tree, sluice_h5_attribute_text(object, name, text, tree->error));
+    sluice_h5_close(&object);
 }
 
 void sluice_tree_transformation(struct sluice_tree *tree,
