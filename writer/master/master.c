@@ -117,6 +117,23 @@ static enum sluice_status sync_directory(const char *path, struct sluice_error *
     return SLUICE_OK;
 }
 
+/* The first time the name must be free: chosen long ago, it may have been taken meanwhile. A link
+ * is what fails then; where the file system has none, looking must do. */
+static enum sluice_status put_in_place(const char *temporary, const char *path, bool ours,
+                                       struct sluice_error *error)
+{
+    if (!ours && link(temporary, path) == 0) {
+        unlink(temporary);
+        return SLUICE_OK;
+    }
+    if (!ours && (errno == EEXIST || access(path, F_OK) == 0))
+        return sluice_error_set(error, SLUICE_EXISTS,
+                                "the file is there and not of this series: it is left alone");
+    if (rename(temporary, path) != 0)
+        return sluice_error_errno(error, SLUICE_IO, errno, "cannot rename %s", temporary);
+    return SLUICE_OK;
+}
+
 static enum sluice_status write_one(const struct sluice_master_input *input, bool nxs,
                                     const struct sluice_master_facts *facts,
                                     struct sluice_error *error)
@@ -127,17 +144,21 @@ static enum sluice_status write_one(const struct sluice_master_input *input, boo
         return sluice_error_set(error, SLUICE_LIMIT, "the path of the master of %s is too long",
                                 input->name);
     const char *base = sluice_layout_base_name(path);
+    const uint8_t bit = nxs ? SLUICE_MASTER_NXMX_OURS : SLUICE_MASTER_LINKS_OURS;
+    const bool ours = input->ours == NULL || (*input->ours & bit) != 0;
     snprintf(temporary, sizeof temporary, "%.*s.%s.tmp-%ld", (int)(base - path), path, base,
              (long)getpid());
 
     enum sluice_status status = fill_file(temporary, path, input, nxs, facts, error);
     if (status == SLUICE_OK)
         status = settle(temporary, input, error);
-    if (status == SLUICE_OK && rename(temporary, path) != 0)
-        status = sluice_error_errno(error, SLUICE_IO, errno, "cannot rename %s", temporary);
+    if (status == SLUICE_OK)
+        status = put_in_place(temporary, path, ours, error);
     if (status != SLUICE_OK)
         unlink(temporary);
-    else if (input->sync)
+    else if (input->ours != NULL)
+        *input->ours |= bit;
+    if (status == SLUICE_OK && input->sync)
         status = sync_directory(path, error);
     if (status != SLUICE_OK)
         sluice_error_prefix(error, "%s", path);

@@ -33,6 +33,11 @@ enum sluice_master_state {
     SLUICE_MASTER_FAILED,  /* "failed" */
 };
 
+enum {
+    SLUICE_MASTER_LINKS_OURS = 1, /* NAME_master.h5 */
+    SLUICE_MASTER_NXMX_OURS = 2,  /* NAME.nxs */
+};
+
 struct sluice_master_input {
     const struct sluice_series *series;
     const struct sluice_metadata_settings *metadata;
@@ -48,10 +53,12 @@ struct sluice_master_input {
     uint32_t mode;        /* of the file; DONE and FAILED: less the write bits */
     const char *group;    /* "" = leave */
     bool sync;            /* fdatasync before the rename */
+    uint8_t *ours; /* bits of SLUICE_MASTER_*_OURS, set here: files that this series has made and
+                      may replace; the name of any other must be free. NULL: replaces anything */
 };
 
 /* Writes both files of the channel. On an error nothing that was there is lost, and the temporary
- * file is removed. */
+ * file is removed. EXISTS: the name is somebody else's (see `ours`). */
 enum sluice_status sluice_master_write(const struct sluice_master_input *input,
                                        struct sluice_error *error);
 

@@ -14,6 +14,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/log.h"
 #include "writer/master/master.h"
@@ -58,7 +59,7 @@ static size_t list_files(const struct sluice_open_series *series, bool final,
     return count;
 }
 
-static enum sluice_status write_channels(const struct sluice_open_series *series,
+static enum sluice_status write_channels(struct sluice_open_series *series,
                                          enum sluice_master_state state, struct sluice_error *error)
 {
     const struct sluice_sink *sink = series->sink;
@@ -86,6 +87,7 @@ static enum sluice_status write_channels(const struct sluice_open_series *series
             .mode = settings->mode,
             .group = settings->group,
             .sync = settings->durable != SLUICE_DURABLE_NONE,
+            .ours = &series->masters_ours[c],
         };
         status = sluice_master_write(&input, error);
     }
@@ -130,6 +132,7 @@ void sluice_masters_finish(struct sluice_open_series *series)
                          series->sink->directories[series->directory]);
         sluice_error_clear(&error);
         series->master_directory = series->directory;
+        memset(series->masters_ours, 0, sizeof(series->masters_ours));
         status = write_masters(series, state, &error);
     }
     if (status != SLUICE_OK)

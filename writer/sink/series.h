@@ -76,6 +76,7 @@ struct sluice_open_series {
     bool recode_told;
 
     bool master_due, master_exists;
+    uint8_t masters_ours[SLUICE_PLANES_MAX]; /* which files of each channel (master.h) */
     int64_t master_next_ns; /* not before, unless it is the first or the last time */
     int64_t space_check_ns, space_alarm_ns;
     bool space_alarmed;

@@ -356,6 +356,36 @@ static void what_a_dead_process_left_is_no_obstacle(void **state)
     assert_int_equal(count_files(fixture, ""), 2 + 2);
 }
 
+static void only_files_of_our_own_are_replaced(void **state)
+{
+    struct fixture *fixture = *state;
+    struct sluice_error error = {.status = SLUICE_OK};
+    uint8_t ours = 0;
+    char path[256], content[16];
+    fixture->input.ours = &ours;
+    snprintf(path, sizeof path, "%s/run.nxs", fixture->directory);
+    FILE *other = fopen(path, "w+");
+    assert_non_null(other);
+    fputs("not ours", other);
+    fflush(other);
+    assert_int_equal(sluice_master_write(&fixture->input, &error), SLUICE_EXISTS);
+    assert_non_null(strstr(error.message, "run.nxs"));
+    assert_int_equal(ours, SLUICE_MASTER_LINKS_OURS);
+    fclose(other);
+    other = fopen(path, "r");
+    assert_non_null(other);
+    assert_non_null(fgets(content, sizeof content, other));
+    assert_string_equal(content, "not ours");
+    fclose(other);
+    unlink(path);
+    for (int i = 0; i < 2; i++) { /* the second time both are there, and ours */
+        sluice_error_clear(&error);
+        assert_int_equal(sluice_master_write(&fixture->input, &error), SLUICE_OK);
+        assert_int_equal(ours, SLUICE_MASTER_LINKS_OURS | SLUICE_MASTER_NXMX_OURS);
+        assert_int_equal(count_files(fixture, ""), 2 + 2);
+    }
+}
+
 static void a_path_that_is_too_long_is_refused(void **state)
 {
     struct fixture *fixture = *state;
@@ -386,6 +416,7 @@ int main(void)
         TEST(a_full_disk_leaves_the_old_master_and_nothing_else),
         TEST(a_missing_directory_is_an_error_that_names_it),
         TEST(what_a_dead_process_left_is_no_obstacle),
+        TEST(only_files_of_our_own_are_replaced),
         TEST(a_path_that_is_too_long_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
