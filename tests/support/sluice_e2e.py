@@ -158,10 +158,11 @@ class Detector:
 class Ingest:
     """`sluice ingest` as a process of its own; `more` goes to Popen."""
 
-    def __init__(self, endpoint, directory, series=1, settings=(), wait_ready=True, **more):
+    def __init__(self, endpoint, directory, series=1, settings=(), wait_ready=True, state=None,
+                 **more):
         command = [SLUICE, "ingest", "--set", f"source.endpoint={endpoint}",
                    "--set", f"writer.directory={directory}",
-                   "--set", f"instance.state_directory={directory}/.state"]
+                   "--set", f"instance.state_directory={state or directory}/.state"]
         for s in settings:
             command += ["--set", s]
         if series:
@@ -327,7 +328,8 @@ class Case(unittest.TestCase):
         self._directory.cleanup()
 
     def ingest(self, series=1, settings=(), directory=None, **more):
-        i = Ingest(self.detector.endpoint, directory or self.directory, series, settings, **more)
+        i = Ingest(self.detector.endpoint, directory or self.directory, series, settings,
+                   state=self.directory, **more)
         self._open.append(i)
         return i
 
