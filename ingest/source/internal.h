@@ -38,7 +38,6 @@ struct sluice_source {
 
     bool socket_empty; /* the last receive found nothing */
     bool stopping, finished;
-    int64_t stop_deadline_ns;
     uint64_t stop_messages_left;
     char scratch_text[256];
 };

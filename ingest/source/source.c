@@ -24,7 +24,6 @@
 #define BATCH            64
 #define IDLE_COMPLETE_NS SLUICE_NS_PER_S          /* idle limit once every image is visible */
 #define WAIT_NS          (100 * SLUICE_NS_PER_MS) /* a sleep never lasts longer */
-#define STOP_NS          SLUICE_NS_PER_S          /* for what libzmq holds at a stop */
 
 /* ---- the message in hand ---- */
 
@@ -122,28 +121,27 @@ static void look_at_idle_time(struct sluice_source *source)
     }
 }
 
-/* After a stop: what libzmq holds is still taken, but no more than it can hold, and not for ever.
- */
-static void look_at_stop(struct sluice_source *source, int taken)
+/* After a stop: what libzmq holds is still taken, since the detector has got rid of it, but no more
+ * than it can hold. Waiting for slots meanwhile ends when the writer has written or given up. */
+static bool may_take(const struct sluice_source *source)
+{
+    return !source->finished &&
+           (!source->stopping || source->holding || source->stop_messages_left > 0);
+}
+
+static void look_at_stop(struct sluice_source *source)
 {
     if (!source->stopping) {
         if (sluice_load_acquire(&source->stop_wanted) == 0) { /* [edge STOP] */
             return;
         }
         source->stopping = true;
-        source->stop_deadline_ns = sluice_now_ns(source->ports.clock) + STOP_NS;
         source->stop_messages_left = 2 * (uint64_t)source->settings.receive_hwm + BATCH;
         return; /* one more cycle receives */
     }
-    const uint64_t left = source->stop_messages_left;
-    source->stop_messages_left = left > (uint64_t)taken ? left - (uint64_t)taken : 0;
-    const bool drained = source->socket_empty && !source->holding;
-    const bool enough = source->stop_messages_left == 0 ||
-                        sluice_now_ns(source->ports.clock) >= source->stop_deadline_ns;
-    if ((drained || enough) && source->slots.control_free_count >= SLUICE_CONTROL_SLOTS_NEEDED) {
-        if (source->holding) {
-            sluice_log_warning("source", "stopped with a message in hand that found no slot");
-        }
+    const bool drained = source->socket_empty || source->stop_messages_left == 0;
+    if (drained && !source->holding &&
+        source->slots.control_free_count >= SLUICE_CONTROL_SLOTS_NEEDED) {
         sluice_source_close_series(source, SLUICE_ENDED_BY_STOP);
         source->finished = true;
     }
@@ -154,12 +152,13 @@ static int do_work(void *context)
     struct sluice_source *source = context;
     int work = reclaim(source);
     int taken = 0;
-    while (!source->finished && taken < BATCH && take_one(source) == SLUICE_OK) {
+    while (taken < BATCH && may_take(source) && take_one(source) == SLUICE_OK) {
         taken++;
+        source->stop_messages_left -= source->stop_messages_left > 0;
     }
     if (!source->finished) {
         look_at_idle_time(source);
-        look_at_stop(source, taken);
+        look_at_stop(source);
     }
     sluice_counter_set(source->ports.counters, SLUICE_COUNTER_SOURCE_SLOTS_USED,
                        sluice_slots_used(&source->slots));
