@@ -5,6 +5,7 @@ with h5py. Environment: SLUICE_BIN, the program; SLUICE_SHARED, the captured dat
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -230,6 +231,26 @@ class Ingest:
     def bound_to(self):
         """The endpoint that source.mode=bind found."""
         return self.wait_said(" ready").split("bound to ")[1].split(",")[0]
+
+    def counter(self, name):
+        """A counter of the mapped file, as any program may read it."""
+        path = self.wait_said("counters in ").split("counters in ")[1].strip()
+        with open(path, "rb") as f:
+            data = f.read()
+        count, = struct.unpack_from("I", data, 12)
+        table, table_stride, values, values_stride = struct.unpack_from("4I", data, 32)
+        for i in range(count):
+            if data[table + i * table_stride:].split(b"\0", 1)[0].decode() == name:
+                return struct.unpack_from("Q", data, values + i * values_stride)[0]
+        raise AssertionError(f"no counter {name}")
+
+    def wait_counter(self, name, value, timeout=30):
+        deadline = time.monotonic() + timeout
+        while self.counter(name) < value:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{name} is {self.counter(name)}, not {value}: "
+                                     + "".join(self.log[-20:]))
+            time.sleep(0.002)
 
     def close(self):
         if self.process.poll() is None:
