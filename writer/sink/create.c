@@ -40,6 +40,16 @@ static enum sluice_status take_path(const struct sluice_sink *sink, const char *
     return status;
 }
 
+/* ext4 (auto_da_alloc) begins to write a whole file back when it is closed after it was truncated
+ * to nothing, as HDF5 just did: the writer would hand half a gigabyte to the disk at each close,
+ * while images wait. Any close takes that mark away, and now there is nothing to write. */
+static void forget_truncation(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0)
+        close(fd);
+}
+
 static hid_t create_file(const char *path)
 {
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
@@ -47,8 +57,10 @@ static hid_t create_file(const char *path)
     if (access >= 0 && H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110) >= 0 &&
         H5Pset_cache(access, 0, CHUNK_CACHE_SLOTS, CHUNK_CACHE_BYTES, 0.75) >= 0)
         file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
-    if (file >= 0)
+    if (file >= 0) {
         H5Pclose(access); /* on a failure it stays, so that the reason does */
+        forget_truncation(path);
+    }
     return file;
 }
 
