@@ -127,11 +127,13 @@ static enum verdict match_encoding(struct sluice_open_series *series, struct slu
         if (!*recoded)
             sluice_store_commit(series); /* the buffers may still be in use */
         *recoded = true;
+        if (file->state != SLUICE_DATAFILE_OPEN)
+            return FAILED; /* that commit failed */
         enum sluice_status status = sluice_recode_plane(&series->recode, plane, wanted);
         if (status != SLUICE_OK)
             return status == SLUICE_NO_MEMORY ? FAILED : REFUSED;
     }
-    return file->state == SLUICE_DATAFILE_OPEN ? GOOD : FAILED; /* the commit may have failed */
+    return GOOD;
 }
 
 /* `why` is filled for a refused one. */

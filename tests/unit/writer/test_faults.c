@@ -147,6 +147,28 @@ static void a_failed_chunk_fails_its_file_and_the_next_file_goes_on(void **state
     harness_free(h);
 }
 
+static void a_file_that_fails_while_an_image_is_recoded_fails_that_image_too(void **state)
+{
+    (void)state;
+    struct harness *h = harness_new();
+    h->channels = 2;
+    harness_start(h);
+    harness_open(h, 8);
+    harness_image(h, 0);
+    harness_work(h); /* visible */
+    failing = "H5Dwrite_chunk";
+    calls_until_failure = 1;
+    harness_image(h, 1); /* waits in the batch when the next one needs the buffers */
+    h->encoding = SLUICE_ENCODING_LZ4;
+    harness_image(h, 2);
+    harness_close(h);
+    failing = NULL;
+    check_identity(h->summary);
+    assert_int_equal(h->summary->written, 1);
+    assert_int_equal(h->summary->image_failures, 2);
+    harness_free(h);
+}
+
 /* Fills what is left of a file system. */
 static void fill_up(const char *path)
 {
@@ -281,6 +303,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whichever_call_fails_the_counts_add_up),
         cmocka_unit_test(a_failed_chunk_fails_its_file_and_the_next_file_goes_on),
+        cmocka_unit_test(a_file_that_fails_while_an_image_is_recoded_fails_that_image_too),
         cmocka_unit_test(a_full_disk_goes_on_in_the_next_directory),
         cmocka_unit_test(a_full_disk_without_another_directory_ends_in_named_losses),
         cmocka_unit_test(a_limit_on_the_file_size_fails_the_file_not_the_process),
