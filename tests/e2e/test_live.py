@@ -53,18 +53,6 @@ class Inotify:
         os.close(self.fd)
 
 
-def open_swmr(path, seconds=10):
-    """Before the writer has started SWMR every open fails: try again."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            return h5py.File(path, "r", libver="latest", swmr=True)
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-
-
 class Live(e2e.Case):
     def setUp(self):
         super().setUp()
@@ -112,7 +100,7 @@ class Live(e2e.Case):
         """Follows one file as the h5py documentation does; returns how often it saw growth."""
         looks = seen = 0
         deadline = time.monotonic() + 60
-        with open_swmr(path) as f:
+        with e2e.open_swmr(path) as f:
             key, images = f["/entry/data/image_id"], f["/entry/data/data"]
             finished = f["/entry/finished"]
             while True:
@@ -159,7 +147,7 @@ class Live(e2e.Case):
         """With images in order, every row within the extent of the images is written."""
         ingest = self.ingest()
         self.paced(rate=1000)
-        with open_swmr(self.wait_file()) as f:
+        with e2e.open_swmr(self.wait_file()) as f:
             images = f["/entry/data/data"]
             rows = 0
             while rows < COUNT:
@@ -175,7 +163,7 @@ class Live(e2e.Case):
         self.wait_file("series_1_master.h5")
         lengths = set()
         deadline = time.monotonic() + 30
-        with open_swmr(os.path.join(self.directory, "series_1_master.h5")) as f:
+        with e2e.open_swmr(os.path.join(self.directory, "series_1_master.h5")) as f:
             images = f["/entry/data/images"]
             while len(lengths) < 5 and time.monotonic() < deadline:
                 images.refresh()
@@ -211,7 +199,7 @@ class Live(e2e.Case):
         self.paced()
         stats = self.stats(os.path.join(self.directory, "series_1_master.h5"), "--follow")
         path = self.wait_file()
-        with open_swmr(path) as f:
+        with e2e.open_swmr(path) as f:
             images, seen = f["/entry/data/data"], 0
             while seen < 120:
                 images.refresh()

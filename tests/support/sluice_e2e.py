@@ -317,6 +317,18 @@ class Listener:
         self.socket.close(0)
 
 
+def open_swmr(path, seconds=10):
+    """Before the writer has started SWMR every open fails, its close may race one: try again."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return h5py.File(path, "r", libver="latest", swmr=True)
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
 class Files:
     """The data files of one summary, read with h5py."""
 
