@@ -39,7 +39,7 @@ struct sluice_source {
     bool socket_empty; /* the last receive found nothing */
     bool stopping, finished;
     uint64_t stop_messages_left;
-    char scratch_text[256];
+    char *scratch_text; /* like a slot's */
 };
 
 /* Deals with the message in hand. AGAIN: it needs slots that are not free; nothing has happened. */

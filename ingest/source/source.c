@@ -30,15 +30,11 @@
 static void decode(struct sluice_source *source)
 {
     const uint32_t slot = sluice_slots_peek(&source->slots);
-    struct sluice_text_buffer text = {source->scratch_text, sizeof(source->scratch_text)};
+    struct sluice_text_buffer text = {source->scratch_text, source->slots.text_bytes};
     source->decoded = &source->scratch;
-    if (text.capacity > source->slots.text_bytes) {
-        text.capacity = source->slots.text_bytes;
-    }
     if (slot != SLUICE_SLOT_NONE) {
         source->decoded = &source->slots.frames[slot];
         text.data = source->slots.text + (size_t)slot * source->slots.text_bytes;
-        text.capacity = source->slots.text_bytes;
     }
     source->decoded->arrival_ns = sluice_now_ns(source->ports.clock);
     source->decoded->arrival_real_ns = source->ports.clock->real_ns(source->ports.clock);
@@ -150,6 +146,7 @@ static void look_at_stop(struct sluice_source *source)
 static int do_work(void *context)
 {
     struct sluice_source *source = context;
+    const int64_t begin_ns = sluice_now_ns(source->ports.clock);
     int work = reclaim(source);
     int taken = 0;
     while (taken < BATCH && may_take(source) && take_one(source) == SLUICE_OK) {
@@ -164,6 +161,10 @@ static int do_work(void *context)
                        sluice_slots_used(&source->slots));
     sluice_counter_set(source->ports.counters, SLUICE_COUNTER_SOURCE_SLOT_BYTES,
                        source->slots.bytes_used);
+    if (work + taken > 0) {
+        sluice_counter_max(source->ports.counters, SLUICE_COUNTER_SOURCE_CYCLE_MAX,
+                           (uint64_t)(sluice_now_ns(source->ports.clock) - begin_ns));
+    }
     if (source->finished && source->slots.control_free_count > 0) {
         sluice_source_push_control(source, SLUICE_FRAME_FINISH, NULL);
         return SLUICE_AGENT_DONE;
@@ -294,6 +295,10 @@ enum sluice_status sluice_source_create(const struct sluice_source_settings *set
     }
     status = sluice_slots_init(&source->slots, settings->slots, settings->memory_bytes_max,
                                settings->user_data_bytes_max);
+    source->scratch_text = malloc(settings->user_data_bytes_max + 1);
+    if (source->scratch_text == NULL) {
+        status = SLUICE_NO_MEMORY;
+    }
     if (status != SLUICE_OK) {
         sluice_error_set(error, status, "no memory for %u ring slots (ring.slots)",
                          settings->slots);
@@ -318,6 +323,7 @@ void sluice_source_destroy(struct sluice_source *source)
     sluice_message_release(&source->message);
     sluice_series_destroy(source->waiting_open);
     sluice_slots_close(&source->slots);
+    free(source->scratch_text);
     if (source->socket != NULL) {
         zmq_close(source->socket);
     }

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The source agent driven by hand: a real socket, a fake clock, and the test in the writer's place.
+ * One data slot, so that every second image finds none free. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+#include <zmq.h>
+
+#include "core/series.h"
+#include "ingest/source/source.h"
+#include "tests/support/cbor_build.h"
+
+#define CYCLES_MAX      2000 /* of a millisecond: how long a message may be on its way */
+#define USER_DATA_BYTES 600  /* more than any small buffer, less than a slot's */
+
+struct bench {
+    struct sluice_spsc out, free;
+    struct sluice_wake out_wake, free_wake;
+    struct sluice_progress progress;
+    struct sluice_clock_fake clock;
+    struct sluice_counters *counters;
+    struct sluice_source *source;
+    void *context, *push;
+};
+
+static void bench_open(struct bench *bench, enum sluice_overflow overflow)
+{
+    const struct sluice_source_settings settings = {
+        .endpoint = "tcp://127.0.0.1:*",
+        .bind = true,
+        .id_jump_max = 1000000,
+        .receive_hwm = 64,
+        .slots = 1,
+        .memory_bytes_max = 1 << 20,
+        .overflow = overflow,
+        .user_data_bytes_max = 1024,
+    };
+    struct sluice_error error = {0};
+    const uint32_t slots = sluice_source_slot_count(&settings);
+    memset(bench, 0, sizeof *bench);
+    sluice_clock_fake_init(&bench->clock, SLUICE_NS_PER_S, SLUICE_NS_PER_S);
+    assert_int_equal(sluice_counters_create(NULL, &bench->counters, &error), SLUICE_OK);
+    assert_int_equal(sluice_spsc_init(&bench->out, slots, 0), SLUICE_OK);
+    assert_int_equal(sluice_spsc_init(&bench->free, slots, 0), SLUICE_OK);
+    const struct sluice_source_ports ports = {
+        .out = &bench->out,
+        .out_wake = &bench->out_wake,
+        .free = &bench->free,
+        .free_wake = &bench->free_wake,
+        .progress = &bench->progress,
+        .counters = bench->counters,
+        .clock = &bench->clock.clock,
+    };
+    assert_int_equal(sluice_source_create(&settings, &ports, &bench->source, &error), SLUICE_OK);
+    bench->context = zmq_ctx_new();
+    bench->push = zmq_socket(bench->context, ZMQ_PUSH);
+    assert_int_equal(zmq_connect(bench->push, sluice_source_endpoint(bench->source)), 0);
+}
+
+static void bench_close(struct bench *bench)
+{
+    zmq_close(bench->push);
+    zmq_ctx_term(bench->context);
+    sluice_source_destroy(bench->source);
+    sluice_spsc_close(&bench->out);
+    sluice_spsc_close(&bench->free);
+    sluice_counters_destroy(bench->counters);
+}
+
+static void send_message(struct bench *bench, struct builder *message)
+{
+    assert_int_equal(zmq_send(bench->push, message->data, message->bytes, 0), message->bytes);
+    build_free(message);
+}
+
+static void begin_message(struct builder *message, const char *type, uint64_t pairs)
+{
+    build_head(message, MAJOR_MAP, pairs);
+    build_text(message, "type");
+    build_text(message, type);
+    build_text(message, "series_id");
+    build_int(message, 5);
+}
+
+/* An image of 2 x 2 bytes with user data of USER_DATA_BYTES. */
+static void send_image(struct bench *bench, uint64_t image_id)
+{
+    static const uint8_t pixels[4] = {1, 2, 3, 4};
+    char text[USER_DATA_BYTES + 1];
+    struct builder message = {0};
+    memset(text, 'u', USER_DATA_BYTES);
+    text[USER_DATA_BYTES] = '\0';
+    begin_message(&message, "image", 5);
+    build_text(&message, "image_id");
+    build_head(&message, MAJOR_UINT, image_id);
+    build_text(&message, "user_data");
+    build_text(&message, text);
+    build_text(&message, "data");
+    build_head(&message, MAJOR_MAP, 1);
+    build_text(&message, "threshold_1");
+    build_head(&message, MAJOR_TAG, 40);
+    build_head(&message, MAJOR_ARRAY, 2);
+    build_head(&message, MAJOR_ARRAY, 2);
+    build_int(&message, 2);
+    build_int(&message, 2);
+    build_head(&message, MAJOR_TAG, 64);
+    build_bytes(&message, pixels, sizeof pixels);
+    send_message(bench, &message);
+}
+
+static void send_end(struct bench *bench)
+{
+    struct builder message = {0};
+    begin_message(&message, "end", 2);
+    send_message(bench, &message);
+}
+
+static uint64_t count_of(const struct bench *bench, enum sluice_counter counter)
+{
+    return sluice_counter_get(bench->counters, counter);
+}
+
+/* Cycles until the counter says `wanted`: a message takes a moment through the loopback. */
+static void work_until(struct bench *bench, enum sluice_counter counter, uint64_t wanted)
+{
+    const struct timespec moment = {.tv_nsec = 1000000};
+    for (int i = 0; i < CYCLES_MAX && count_of(bench, counter) < wanted; i++) {
+        if (sluice_source_agent_ops.do_work(bench->source) == 0)
+            nanosleep(&moment, NULL);
+    }
+    assert_int_equal(count_of(bench, counter), wanted);
+}
+
+/* The next frame to the writer, of that kind. */
+static struct sluice_frame *next_frame(struct bench *bench, enum sluice_frame_kind kind,
+                                       uint32_t *slot)
+{
+    assert_int_equal(sluice_spsc_pop(&bench->out, slot), SLUICE_OK);
+    struct sluice_frame *frame = &sluice_source_frames(bench->source)[*slot];
+    assert_int_equal(frame->kind, kind);
+    return frame;
+}
+
+static void give_back(struct bench *bench, uint32_t slot)
+{
+    assert_int_equal(sluice_spsc_push(&bench->free, slot), SLUICE_OK);
+}
+
+static void take_open(struct bench *bench)
+{
+    uint32_t slot;
+    struct sluice_frame *frame = next_frame(bench, SLUICE_FRAME_OPEN, &slot);
+    sluice_series_destroy(frame->series);
+    frame->series = NULL;
+    give_back(bench, slot);
+}
+
+static void take_image(struct bench *bench, uint64_t image_id)
+{
+    uint32_t slot;
+    const struct sluice_frame *frame = next_frame(bench, SLUICE_FRAME_IMAGE, &slot);
+    assert_int_equal(frame->image.image_id, image_id);
+    assert_int_equal(frame->image.user_data.bytes, USER_DATA_BYTES + 2); /* and its quotes */
+    assert_int_equal(frame->image.user_data.data[1], 'u');
+    assert_int_equal(frame->image.planes[0].payload.bytes, 4);
+    assert_int_equal(frame->image.planes[0].payload.data[3], 4);
+    give_back(bench, slot);
+}
+
+static void an_image_that_waits_for_a_slot_keeps_all_it_came_with(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_open(&bench, SLUICE_OVERFLOW_WAIT);
+    send_image(&bench, 0);
+    send_image(&bench, 1);
+    work_until(&bench, SLUICE_COUNTER_SOURCE_WAITS, 1);
+    assert_int_equal(count_of(&bench, SLUICE_COUNTER_SOURCE_IMAGES), 1);
+    take_open(&bench);
+    take_image(&bench, 0);
+    work_until(&bench, SLUICE_COUNTER_SOURCE_IMAGES, 2);
+    take_image(&bench, 1);
+    bench_close(&bench);
+}
+
+static void a_dropped_image_is_counted_and_the_close_still_gets_through(void **state)
+{
+    (void)state;
+    struct bench bench;
+    uint32_t slot;
+    bench_open(&bench, SLUICE_OVERFLOW_DROP);
+    for (uint64_t id = 0; id < 3; id++)
+        send_image(&bench, id);
+    send_end(&bench);
+    work_until(&bench, SLUICE_COUNTER_SOURCE_ENDS, 1); /* the one data slot is still taken */
+    assert_int_equal(count_of(&bench, SLUICE_COUNTER_SOURCE_DROPPED), 2);
+    take_open(&bench);
+    take_image(&bench, 0);
+    const struct sluice_frame *frame = next_frame(&bench, SLUICE_FRAME_CLOSE, &slot);
+    assert_int_equal(frame->ended_by, SLUICE_ENDED_BY_END);
+    assert_int_equal(frame->source_counts.received, 3);
+    assert_int_equal(frame->source_counts.dropped, 2);
+    bench_close(&bench);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_image_that_waits_for_a_slot_keeps_all_it_came_with),
+        cmocka_unit_test(a_dropped_image_is_counted_and_the_close_still_gets_through),
+    };
+    return cmocka_run_group_tests_name("source", tests, NULL, NULL);
+}
