@@ -11,6 +11,7 @@
 #include <string.h>
 
 static_assert(SLUICE_EVENTS_RESERVED < SLUICE_EVENTS_COUNT, "something is left for `visible`");
+static_assert(SLUICE_EVENTS_FOR_END < SLUICE_EVENTS_RESERVED, "something is left for `file`");
 
 enum sluice_status sluice_events_init(struct sluice_events *events)
 {
@@ -60,9 +61,24 @@ void sluice_events_close(struct sluice_events *events)
     memset(events, 0, sizeof *events);
 }
 
+/* How many records an event of this kind leaves to those that matter more. */
+static uint32_t kept_from(enum sluice_event_kind kind)
+{
+    switch (kind) {
+    case SLUICE_EVENT_VISIBLE:
+        return SLUICE_EVENTS_RESERVED;
+    case SLUICE_EVENT_START:
+    case SLUICE_EVENT_FILE:
+        return SLUICE_EVENTS_FOR_END;
+    case SLUICE_EVENT_END:
+        break;
+    }
+    return 0;
+}
+
 struct sluice_event *sluice_events_begin(struct sluice_events *events, enum sluice_event_kind kind)
 {
-    uint32_t keep = kind == SLUICE_EVENT_VISIBLE ? SLUICE_EVENTS_RESERVED : 0;
+    uint32_t keep = kept_from(kind);
     if (events->spare_count <= keep) {
         events->spare_count +=
             sluice_spsc_pop_many(&events->returned, events->spare + events->spare_count,

@@ -3,7 +3,8 @@
  * What the writer tells the service agent: a pool of fixed event records and two SPSC rings of
  * their numbers. Posting never blocks and never waits for the service: when the pool is empty a
  * `visible` event is left out (the next one says more) and counted. END events carry the summary,
- * which must not be lost: a few records are kept for start, file and end. */
+ * which must not be lost: records are kept for start, file and end, and the last of them for END
+ * alone, so that a service that hangs for long costs notices but no summary. */
 #ifndef SLUICE_INGEST_RING_EVENTS_H
 #define SLUICE_INGEST_RING_EVENTS_H
 
@@ -13,6 +14,7 @@
 
 #define SLUICE_EVENTS_COUNT    1024
 #define SLUICE_EVENTS_RESERVED 512 /* `visible` events leave these free */
+#define SLUICE_EVENTS_FOR_END  256 /* and `start` and `file` events these */
 
 enum sluice_event_kind {
     SLUICE_EVENT_START,   /* `file`: the master's path */

@@ -230,6 +230,13 @@ static void tell_closed(const struct sluice_open_series *series, struct sluice_s
                     summary->written, summary->lost, summary->refused, summary->image_failures);
     event = sluice_sink_event(series->sink, SLUICE_EVENT_END);
     if (event == NULL) {
+        if (series->sink->events != NULL) {
+            struct sluice_error error = {0};
+            sluice_error_set(&error, SLUICE_FULL,
+                             "the service is far behind: the summary of %s is left out",
+                             series->name);
+            sluice_sink_fault(series->sink, &error);
+        }
         sluice_summary_destroy(summary);
         return;
     }

@@ -87,11 +87,17 @@ static void test_visible_events_leave_room_for_those_that_must_arrive(void **sta
         visible++;
     }
     assert_int_equal(visible, SLUICE_EVENTS_COUNT - SLUICE_EVENTS_RESERVED);
-    uint32_t reserved = 0;
-    while (post(&events, SLUICE_EVENT_END, reserved) != NULL) {
-        reserved++;
+    uint32_t files = 0;
+    while (post(&events, SLUICE_EVENT_FILE, files) != NULL) {
+        files++;
     }
-    assert_int_equal(reserved, SLUICE_EVENTS_RESERVED);
+    assert_int_equal(files, SLUICE_EVENTS_RESERVED - SLUICE_EVENTS_FOR_END);
+    assert_null(post(&events, SLUICE_EVENT_START, 0));
+    uint32_t ends = 0;
+    while (post(&events, SLUICE_EVENT_END, ends) != NULL) {
+        ends++;
+    }
+    assert_int_equal(ends, SLUICE_EVENTS_FOR_END);
     sluice_events_close(&events);
 }
 
