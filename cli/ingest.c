@@ -9,10 +9,12 @@
  * The main thread owns the signals. The first SIGINT or SIGTERM drains: the source takes what is
  * there already and closes the series, the writer writes what is in the ring, all within
  * writer.drain_timeout_ms. The second one gives up what is not written yet and says what that was.
- * Should even the closing of files hang, the process leaves after GIVE_UP_NS. */
+ * Should even the closing of files hang, or nobody read our stdout, the process leaves after
+ * GIVE_UP_NS. */
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -33,7 +35,10 @@
 #include "writer/sink/writer.h"
 
 #define DRAIN_LOOK_NS (10 * SLUICE_NS_PER_MS)
+#define DONE_LOOK_NS  SLUICE_NS_PER_S
 #define GIVE_UP_NS    (10 * SLUICE_NS_PER_S)
+
+#define KEEP_BYTES (64 << 20) /* glibc's heaps of threads are of this size */
 
 struct ingest {
     struct sluice_config config;
@@ -174,6 +179,17 @@ static bool configure(struct ingest *ingest, const struct sluice_cli_settings *s
 }
 
 /* ---- life ---- */
+
+/* libzmq allocates each message, and glibc gives free memory back to the system, which has to clear
+ * it again for the next one. What is received is bounded by the ring, so the memory is kept: no
+ * page is touched for the first time once the ring has been full. Messages above the largest
+ * threshold there is (32 MiB) are mapped one by one all the same. */
+static void keep_memory(void)
+{
+    mallopt(M_MMAP_THRESHOLD, KEEP_BYTES / 2);
+    mallopt(M_TRIM_THRESHOLD, -1);
+    mallopt(M_TOP_PAD, KEEP_BYTES);
+}
 
 static enum sluice_status make_directory(const char *path, struct sluice_error *error)
 {
@@ -317,8 +333,7 @@ static int wait_signal(const sigset_t *signals, int64_t timeout_ns)
         .tv_nsec = timeout_ns % SLUICE_NS_PER_S,
     };
     for (;;) {
-        const int number =
-            timeout_ns < 0 ? sigwaitinfo(signals, NULL) : sigtimedwait(signals, NULL, &timeout);
+        const int number = sigtimedwait(signals, NULL, &timeout);
         if (number >= 0 || errno != EINTR) {
             return number;
         }
@@ -362,13 +377,33 @@ static void drain(struct ingest *ingest, const sigset_t *signals)
     }
 }
 
+/* All files are closed; what is left are lines, which may find nobody who reads them. */
+static void end_service(struct ingest *ingest, const sigset_t *signals)
+{
+    const struct sluice_clock *clock = sluice_clock_system();
+    const int64_t deadline_ns = sluice_now_ns(clock) + GIVE_UP_NS;
+    sluice_service_finish(ingest->service);
+    while (!sluice_load_acquire(&ingest->service_agent.done)) { /* [edge AGENT_DONE] */
+        if (sluice_now_ns(clock) >= deadline_ns) {
+            sluice_log_error("ingest", "stdout is not read, leaving: summaries are missing there, "
+                                       "all files are closed");
+            _exit(SLUICE_EXIT_FAILED);
+        }
+        (void)wait_signal(signals, DRAIN_LOOK_NS); /* a sleep: there is nothing more to stop */
+    }
+    sluice_agent_join(&ingest->service_agent);
+}
+
 static void run(struct ingest *ingest, const sigset_t *signals)
 {
     sluice_log_info("ingest", "%s %s, writing to %s, ready",
                     ingest->config.source.bind ? "bound to" : "connected to",
                     sluice_source_endpoint(ingest->source), ingest->config.writer.directories[0]);
-    const int number = wait_signal(signals, -1);
-    if (number != SIGUSR1) {
+    int number = -1;
+    while (number < 0 && !sluice_load_acquire(&ingest->writer_agent.done)) { /* [edge AGENT_DONE] */
+        number = wait_signal(signals, DONE_LOOK_NS);
+    }
+    if (number == SIGINT || number == SIGTERM) {
         sluice_log_info("ingest", "%s: draining; a second one gives up what is not written yet",
                         number == SIGINT ? "SIGINT" : "SIGTERM");
         sluice_source_request_stop(ingest->source);
@@ -376,8 +411,7 @@ static void run(struct ingest *ingest, const sigset_t *signals)
     }
     sluice_agent_join(&ingest->source_agent);
     sluice_agent_join(&ingest->writer_agent);
-    sluice_service_finish(ingest->service);
-    sluice_agent_join(&ingest->service_agent);
+    end_service(ingest, signals);
 }
 
 int sluice_verb_ingest(int argc, char **argv)
@@ -395,6 +429,7 @@ int sluice_verb_ingest(int argc, char **argv)
         sluice_config_close(&ingest.config);
         return SLUICE_EXIT_USAGE;
     }
+    keep_memory();
     /* Before any thread is made, libzmq's too: signals are the main thread's. */
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
