@@ -9,7 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SLUICE_DIRECTORIES_MAX 16
+#define SLUICE_DIRECTORIES_MAX  16
+#define SLUICE_FILES_OPEN_MAX   64
+#define SLUICE_FLUSH_IMAGES_MAX 16384 /* cells of so many images are kept for each open file */
 
 enum sluice_durable {
     SLUICE_DURABLE_NONE,  /* the kernel writes back when it likes */

@@ -2,10 +2,10 @@
  *
  * One series while it is written: its metadata, files, counts and what waits for the next flush.
  *
- *   series.c   opens, adopts a late start, closes          files.c   finds, creates, abandons files
- *   store.c    takes images: judges, collects, writes      flush.c   the two-step flush, closing
- * files masters.c  when and over what the masters are written  account.c counts to a summary
- *   space.c    free space against what is needed           recode.c  images of another encoding
+ *   series.c   opens, adopts a late start, closes   files.c    finds, creates, abandons files
+ *   store.c    takes images: judges, writes         flush.c    the two-step flush, closes files
+ *   masters.c  when and over what they are written  account.c  counts to a summary
+ *   space.c    free space against what is needed    recode.c   images of another encoding
  *
  * Invariants. An image is counted written and its bit is set when it is judged good; until its
  * flush it is either in `pending` (slot held) or a cell of its file, so that abandoning the file
@@ -24,7 +24,6 @@
 #include "writer/sink/sink.h"
 
 #define SLUICE_PENDING_MAX    64
-#define SLUICE_FILES_OPEN_MAX 64
 #define SLUICE_SET_NAME_BYTES (SLUICE_NAME_BYTES * 4)
 
 /* An image judged good, its chunks not yet written. */

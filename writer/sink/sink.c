@@ -18,8 +18,6 @@
 #include "writer/layout/layout.h"
 
 #define SLOW_CALL_NS SLUICE_NS_PER_S
-/* Cells of this many images are kept in memory for each open file. */
-#define FLUSH_IMAGES_MAX 16384
 
 int64_t sluice_sink_took(const struct sluice_sink *sink, enum sluice_counter longest,
                          int64_t since_ns, const char *what, const char *path)
@@ -145,9 +143,10 @@ enum sluice_status sluice_sink_init(struct sluice_sink *sink, struct sluice_erro
     if (settings->directory_count == 0 || settings->directory_count > SLUICE_DIRECTORIES_MAX)
         return sluice_error_set(error, SLUICE_CONFIG, "writer.directory: 1 to %d are needed",
                                 SLUICE_DIRECTORIES_MAX);
-    sink->flush_images = settings->flush_images < 1                  ? 1
-                         : settings->flush_images > FLUSH_IMAGES_MAX ? FLUSH_IMAGES_MAX
-                                                                     : settings->flush_images;
+    sink->flush_images = settings->flush_images < 1 ? 1
+                         : settings->flush_images > SLUICE_FLUSH_IMAGES_MAX
+                             ? SLUICE_FLUSH_IMAGES_MAX
+                             : settings->flush_images;
     enum sluice_status status = check_pattern(sink, error);
     if (status == SLUICE_OK)
         status = find_group(sink, error);
