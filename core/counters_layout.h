@@ -3,11 +3,12 @@
  * The layout of the counters file, version 1; for counters*.c, and as documentation for programs
  * of other people. All numbers are in the byte order of the machine.
  *
- *   0                header    struct sluice_counters_header: where the rest is, how large, how
- * many table_offset     table     counter_count entries of table_stride bytes: name, unit, owner,
- * help, kind. Texts end with NUL. values_offset    values    counter i: a u64 at values_offset + i
- * * values_stride errors_offset    errors    entry i at errors_offset + i * errors_stride, of which
- * the first errors_used are filled; the last of errors_max is "other errors"
+ *   0              header  struct sluice_counters_header: where the rest is, how large, how many
+ *   table_offset   table   counter_count entries of table_stride bytes: name, unit, owner, help,
+ *                          kind; texts end with NUL
+ *   values_offset  values  counter i: a u64 at values_offset + i * values_stride
+ *   errors_offset  errors  entry i at errors_offset + i * errors_stride, of which the first
+ *                          errors_used are filled; the last of errors_max is "other errors"
  *
  * A reader checks magic and version, takes every offset and stride from the header and finds a
  * counter by its name: tables may grow. It may read at any moment: values and the numbers of an

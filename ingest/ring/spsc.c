@@ -6,7 +6,7 @@
  * Invariants, for every interleaving (tests/model/ring.pml checks them):
  *   - 0 <= tail - head <= capacity;
  *   - only the producer writes tail, head_seen and the places from tail on; only the consumer
- * writes head and tail_seen, and reads the places head to tail - 1;
+ *     writes head and tail_seen, and reads the places head to tail - 1;
  *   - head_seen <= head and tail_seen <= tail in ring order: a copy that is old makes a side look
  *     again, never go too far.
  *
@@ -68,8 +68,7 @@ enum sluice_status sluice_spsc_push(struct sluice_spsc *ring, uint32_t slot)
 {
     uint32_t tail = sluice_load_relaxed(&ring->tail);
     if (tail - ring->head_seen > ring->mask) {
-        /* [edge RECYCLE]: the consumer has read the places before head; they may be written again
-         */
+        /* [edge RECYCLE]: the consumer has read the places before head */
         ring->head_seen = sluice_load_acquire(&ring->head);
         if (tail - ring->head_seen > ring->mask) {
             return SLUICE_FULL;

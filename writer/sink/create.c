@@ -110,7 +110,7 @@ static hid_t create_images(hid_t group, const struct sluice_file_channel *channe
 static enum sluice_status put_number(hid_t object, const char *name, uint64_t id,
                                      struct sluice_error *error)
 {
-    int32_t number = id < INT32_MAX ? (int32_t)(id + 1) : INT32_MAX; /* it has four bytes */
+    const int32_t number = sluice_datafile_image_number(id);
     return sluice_h5_attribute(object, name, SLUICE_I32, 0, &number, error);
 }
 

@@ -3,11 +3,6 @@
  * A data file that is being written (create.c makes it): chunks are added, extents grow, cells are
  * written, nothing else.
  *
- * The path is taken with O_EXCL by a file of our own, which HDF5 then truncates: so the reason of a
- * refusal is an errno, and mode and group stand before the first byte. The chunk cache is set on
- * the file, because SWMR's start resets what was set on a dataset. `finished` is allocated early: a
- * cell that exists before SWMR starts can be rewritten, a chunk index need not be made at the end.
- *
  * After a failed write the same chunk is never tried again (a retry would report success and lose
  * it), and no further call is made on the file at all: HDF5's later flushes fail for good, and
  * closing it twice crashes. */
@@ -62,11 +57,6 @@ uint64_t sluice_datafile_rows_written(const struct sluice_datafile *file)
         if (file->written[word] != 0)
             return word * 64 + 64 - (uint64_t)__builtin_clzll(file->written[word]);
     return 0;
-}
-
-static int32_t image_number(uint64_t id)
-{
-    return id < INT32_MAX ? (int32_t)(id + 1) : INT32_MAX; /* the attributes are four bytes */
 }
 
 static herr_t rewrite_attribute(hid_t object, const char *name, int32_t value)
@@ -159,7 +149,8 @@ static herr_t finish_objects(struct sluice_datafile *file, uint64_t rows, const 
     if (sluice_columns_finish(&live->columns, rows, statuses) < 0)
         return -1;
     for (uint32_t c = 0; c < live->channel_count; c++)
-        if (rewrite_attribute(live->images[c], "image_nr_high", image_number(first + rows - 1)) < 0)
+        if (rewrite_attribute(live->images[c], "image_nr_high",
+                              sluice_datafile_image_number(first + rows - 1)) < 0)
             return -1;
     if (H5Fflush(live->file, H5F_SCOPE_LOCAL) < 0 ||
         H5Dwrite(live->finished, H5T_NATIVE_INT32, H5S_ALL, H5S_ALL, H5P_DEFAULT, &yes) < 0 ||

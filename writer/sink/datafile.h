@@ -66,6 +66,12 @@ struct sluice_datafile_plan {
     uint32_t cell_capacity;   /* most images between two flushes */
 };
 
+/* What image_nr_low and _high hold: from 1, in four bytes. */
+static inline int32_t sluice_datafile_image_number(uint64_t id)
+{
+    return id < INT32_MAX ? (int32_t)(id + 1) : INT32_MAX;
+}
+
 /* A planned file; NULL when memory is out. */
 struct sluice_datafile *sluice_datafile_new(struct sluice_slab *slab, uint64_t index,
                                             uint64_t capacity);
