@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The plainest loop there is: receive a message, write it, release it. No second thread, no batch,
- * no bound on anything. The socket's high-water mark is that of source.receive_hwm's default, which
- * keeps libzmq's memory small and is faster than libzmq's own default of 1000 large messages. */
+ * The plainest loop there is: receive a message, write it, release it. No second thread, no batch.
+ * The socket may hold as many messages as `sluice ingest` holds by default in socket and ring
+ * (source.receive_hwm and ring.slots): a burst that fits into buffers ends early, so those of the
+ * floors must not be larger or smaller. */
 #include "bench/pipeline/floor.h"
 
 #include <errno.h>
@@ -12,7 +13,7 @@
 
 #include "core/clock.h"
 
-#define RECEIVE_HWM 64
+#define RECEIVE_HWM 320
 #define SILENCE_MS  60000
 
 static enum sluice_status fail_zmq(struct sluice_error *error, enum sluice_status status,
