@@ -24,6 +24,7 @@
 #define FINISHED_CHECK_NS (500 * SLUICE_NS_PER_MS)
 #define FINISHED_GRACE_NS (2 * SLUICE_NS_PER_S)
 #define FAILURES_MAX      20u
+#define FRESH_MAX         262144u /* rows of one look: what a file claims is not kept at once */
 
 static bool bit_get(const uint8_t *bits, uint64_t i)
 {
@@ -184,7 +185,8 @@ static bool read_extent(struct sluice_follow_file *file, uint64_t *rows)
     return true;
 }
 
-static bool look_rows(struct sluice_follow_file *file, bool last, int64_t now_ns)
+/* *all is false when rows are left for the next look. */
+static bool look_rows(struct sluice_follow_file *file, bool last, int64_t now_ns, bool *all)
 {
     uint64_t from = file->low;
     bool wide = last || now_ns - file->wide_look_ns >= WIDE_LOOK_NS;
@@ -192,8 +194,14 @@ static bool look_rows(struct sluice_follow_file *file, bool last, int64_t now_ns
         from = file->high - NEAR_ROWS;
     if (wide)
         file->wide_look_ns = now_ns;
+    *all = true;
     for (uint64_t first = from; first < file->rows; first += KEY_BLOCK) {
         uint64_t left = file->rows - first;
+        if (file->fresh_count >= FRESH_MAX) {
+            *all = false;
+            file->wide_look_ns = 0; /* the next one is wide too */
+            break;
+        }
         if (!look_block(file, first, left < KEY_BLOCK ? left : KEY_BLOCK, last))
             return false;
     }
@@ -208,7 +216,7 @@ enum sluice_status sluice_file_look(struct sluice_follow_file *file, bool ended,
     if (file->closed || file->fresh_next < file->fresh_count)
         return SLUICE_OK;
     file->fresh_count = file->fresh_next = 0;
-    bool last = is_closed(file, now_ns) || ended;
+    bool last = is_closed(file, now_ns) || ended, all = true;
     uint64_t rows = 0;
     bool ok = read_extent(file, &rows);
     if (ok && rows > SLUICE_FOLLOW_ROWS_MAX)
@@ -223,7 +231,7 @@ enum sluice_status sluice_file_look(struct sluice_follow_file *file, bool ended,
             file->base = next_base;
             file->base_known = file->key < 0;
         }
-        ok = look_rows(file, last, now_ns);
+        ok = look_rows(file, last, now_ns, &all);
     }
     if (file->fresh_count)
         file->looks++;
@@ -236,6 +244,6 @@ enum sluice_status sluice_file_look(struct sluice_follow_file *file, bool ended,
                                       file->path);
     }
     file->failures = 0;
-    file->closed = last;
+    file->closed = last && all;
     return SLUICE_OK;
 }
