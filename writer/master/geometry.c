@@ -20,6 +20,10 @@
 #define AXES       SAMPLE "/transformations"
 #define PATH_BYTES (sizeof AXES + SLUICE_NAME_BYTES + sizeof "/_increment_set")
 
+/* Positions that an axis may have: image ids that jump make any number of rows out of a few images,
+ * and each takes 8 bytes of memory and 24 of the file. */
+#define POSITIONS_MAX ((size_t)16 << 20)
+
 /* Puts a scalar translation, or not when it is unknown; returns what the next one stands on. */
 static const char *translation(struct sluice_tree *tree, const char *path, double value,
                                const double vector[3], const char *depends_on)
@@ -200,11 +204,14 @@ static void put_sample(struct sluice_tree *tree, const struct sluice_master_inpu
 {
     const struct sluice_series *series = input->series;
     char path[PATH_BYTES] = ".";
-    int turning = rotation_axis(input);
+    const bool fits = count <= POSITIONS_MAX;
+    int turning = fits ? rotation_axis(input) : -1;
     if (turning >= 0 && can_put(series, (uint32_t)turning))
         axis_path(&series->axes[turning], "", path);
     sluice_tree_text(tree, SAMPLE "/depends_on", path);
-    if (series->axis_count == 0 || tree->status != SLUICE_OK)
+    if (!fits)
+        sluice_log_warning("master", "axes left out: %zu rows are too many", count);
+    if (series->axis_count == 0 || tree->status != SLUICE_OK || !fits)
         return;
     double *values = calloc(count + 1, sizeof *values);
     if (values == NULL) {

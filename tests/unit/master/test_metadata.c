@@ -275,6 +275,20 @@ static void an_absurd_length_gives_no_estimate(void **state)
     H5Fclose(file);
 }
 
+static void ids_that_jump_far_make_no_endless_axes(void **state)
+{
+    struct fixture *fixture = *state;
+    know_everything(fixture->series);
+    add_data_file(fixture, 0, 2);
+    add_data_file(fixture, 2, 2);
+    fixture->files[1].first_row = UINT64_C(1) << 40;
+    write_masters(fixture);
+    hid_t file = open_master(fixture, true);
+    assert_text(file, "/entry/sample/depends_on", ".");
+    assert_false(is_there(file, AXES "/omega"));
+    H5Fclose(file);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -288,6 +302,7 @@ int main(void)
         TEST(a_clean_end_has_its_time_and_only_that),
         TEST(the_estimated_end_keeps_the_time_zone_it_began_in),
         TEST(an_absurd_length_gives_no_estimate),
+        TEST(ids_that_jump_far_make_no_endless_axes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
