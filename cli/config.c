@@ -67,9 +67,8 @@ int sluice_verb_config(int argc, char **argv)
             settings.file = optarg;
             break;
         case OPTION_SET:
-            if (!sluice_cli_add_set(&settings, optarg)) {
+            if (!sluice_cli_add_set(&settings, optarg))
                 return SLUICE_EXIT_USAGE;
-            }
             break;
         case OPTION_KEYS:
             print_table = sluice_config_print_keys;

@@ -37,9 +37,8 @@ static void print_usage(FILE *stream)
           "Detector frames from ZeroMQ to SWMR HDF5 files and live statistics.\n"
           "\n",
           stream);
-    for (size_t i = 0; i < VERB_COUNT; i++) {
+    for (size_t i = 0; i < VERB_COUNT; i++)
         fprintf(stream, "  %-10s %s\n", verbs[i].name, verbs[i].help);
-    }
     fputs("\n"
           "  sluice VERB --help   the options of a verb\n"
           "  sluice --version     the version\n"
@@ -52,14 +51,12 @@ static void print_usage(FILE *stream)
 static int unknown_verb(const char *name)
 {
     const char *names[VERB_COUNT];
-    for (size_t i = 0; i < VERB_COUNT; i++) {
+    for (size_t i = 0; i < VERB_COUNT; i++)
         names[i] = verbs[i].name;
-    }
     const char *nearest = sluice_nearest(name, names, VERB_COUNT);
     fprintf(stderr, "sluice: unknown verb \"%s\"", name);
-    if (nearest) {
+    if (nearest)
         fprintf(stderr, "; did you mean %s?", nearest);
-    }
     fputs("\n`sluice --help` lists the verbs.\n", stderr);
     return SLUICE_EXIT_USAGE;
 }
@@ -79,10 +76,8 @@ int main(int argc, char **argv)
         puts("sluice " SLUICE_VERSION);
         return fflush(stdout) == 0 ? SLUICE_EXIT_OK : SLUICE_EXIT_FAILED;
     }
-    for (size_t i = 0; i < VERB_COUNT; i++) {
-        if (strcmp(argv[1], verbs[i].name) == 0) {
+    for (size_t i = 0; i < VERB_COUNT; i++)
+        if (strcmp(argv[1], verbs[i].name) == 0)
             return verbs[i].run(argc - 1, argv + 1);
-        }
-    }
     return unknown_verb(argv[1]);
 }

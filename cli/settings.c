@@ -21,18 +21,15 @@ bool sluice_cli_configure(const struct sluice_cli_settings *settings, struct slu
 {
     struct sluice_error error = {0};
     enum sluice_status status = sluice_config_init(config, &error);
-    if (status == SLUICE_OK && settings->file) {
+    if (status == SLUICE_OK && settings->file)
         status = sluice_config_load_file(config, settings->file, &error);
-    }
     for (size_t i = 0; status == SLUICE_OK && i < settings->set_count; i++) {
         status = sluice_config_set(config, settings->sets[i], &error);
-        if (status != SLUICE_OK) {
+        if (status != SLUICE_OK)
             sluice_error_prefix(&error, "--set %s", settings->sets[i]);
-        }
     }
-    if (status == SLUICE_OK) {
+    if (status == SLUICE_OK)
         status = sluice_config_finish(config, &error);
-    }
     if (status != SLUICE_OK) {
         fprintf(stderr, "sluice: %s\n", error.message);
         return false;

@@ -13,12 +13,10 @@ enum sluice_status sluice_config_require(const struct sluice_config *config,
 {
     const struct sluice_config_key *key = sluice_config_key(id);
     const char *text = NULL;
-    if (key->bytes == sizeof text) {
+    if (key->bytes == sizeof text)
         memcpy(&text, (const char *)config + key->offset, sizeof text);
-    }
-    if (text && *text) {
+    if (text && *text)
         return SLUICE_OK;
-    }
     return sluice_error_set(
         error, SLUICE_CONFIG, "%s is not set: give --set %s=%s, or put it into the file", key->name,
         key->name, key->type == SLUICE_TYPE_ENDPOINT ? "tcp://HOST:31001" : "TEXT");
@@ -30,16 +28,14 @@ static enum sluice_status fill_state_directory(struct sluice_config *config,
     const char *runtime = getenv("XDG_RUNTIME_DIR");
     char path[1024];
     int length;
-    if (config->state_directory[0] != '\0') {
+    if (config->state_directory[0] != '\0')
         return SLUICE_OK;
-    }
-    if (runtime && runtime[0] == '/') {
+    if (runtime && runtime[0] == '/')
         length = snprintf(path, sizeof path, "%s/sluice", runtime);
-    } else if (geteuid() == 0) {
+    else if (geteuid() == 0)
         length = snprintf(path, sizeof path, "/run/sluice");
-    } else {
+    else
         length = snprintf(path, sizeof path, "/tmp/sluice-%u", (unsigned)geteuid());
-    }
     if (length > (int)sluice_config_key(SLUICE_KEY_instance_state_directory)->max) {
         return sluice_error_set(error, SLUICE_CONFIG,
                                 "XDG_RUNTIME_DIR is too long; set instance.state_directory");

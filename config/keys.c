@@ -55,21 +55,17 @@ const struct sluice_config_key *sluice_config_key(enum sluice_config_key_id id)
 
 enum sluice_config_key_id sluice_config_find(const char *name)
 {
-    for (unsigned id = 0; id < SLUICE_KEY_COUNT; id++) {
-        if (strcmp(keys[id].name, name) == 0) {
+    for (unsigned id = 0; id < SLUICE_KEY_COUNT; id++)
+        if (strcmp(keys[id].name, name) == 0)
             return (enum sluice_config_key_id)id;
-        }
-    }
     return SLUICE_KEY_COUNT;
 }
 
 bool sluice_config_is_section(const char *name)
 {
-    for (unsigned id = 0; id < SLUICE_KEY_COUNT; id++) {
-        if (strcmp(keys[id].section, name) == 0) {
+    for (unsigned id = 0; id < SLUICE_KEY_COUNT; id++)
+        if (strcmp(keys[id].section, name) == 0)
             return true;
-        }
-    }
     return false;
 }
 
@@ -78,15 +74,12 @@ const char *sluice_config_nearest_key(const char *name)
     const char *names[SLUICE_KEY_COUNT];
     const char *dot = strrchr(name, '.');
     const char *tail = dot ? dot + 1 : name;
-    for (unsigned id = 0; id < SLUICE_KEY_COUNT; id++) {
+    for (unsigned id = 0; id < SLUICE_KEY_COUNT; id++)
         names[id] = keys[id].name;
-    }
     const char *nearest = sluice_nearest(name, names, SLUICE_KEY_COUNT);
-    for (unsigned id = 0; !nearest && id < SLUICE_KEY_COUNT; id++) {
-        if (strcmp(keys[id].short_name, tail) == 0) { /* right name, wrong section */
+    for (unsigned id = 0; !nearest && id < SLUICE_KEY_COUNT; id++)
+        if (strcmp(keys[id].short_name, tail) == 0) /* right name, wrong section */
             nearest = keys[id].name;
-        }
-    }
     return nearest;
 }
 
@@ -96,9 +89,8 @@ bool sluice_config_choice(const struct sluice_config_key *key, unsigned index, c
     const char *text = key->unit;
     for (; index > 0; index--) {
         text = strchr(text, '|');
-        if (!text) {
+        if (!text)
             return false;
-        }
         text++;
     }
     *later = *text == '!';
@@ -124,11 +116,9 @@ static void describe_choices(const struct sluice_config_key *key, char *text, si
     bool later;
     size_t used = 0;
     text[0] = '\0';
-    for (unsigned i = 0; sluice_config_choice(key, i, word, sizeof word, &later); i++) {
-        if (!later && used < bytes) {
+    for (unsigned i = 0; sluice_config_choice(key, i, word, sizeof word, &later); i++)
+        if (!later && used < bytes)
             used += (size_t)snprintf(text + used, bytes - used, "%s%s", used ? " or " : "", word);
-        }
-    }
 }
 
 void sluice_config_describe(const struct sluice_config_key *key, char *text, size_t bytes)

@@ -33,9 +33,8 @@ static enum sluice_status load_key(struct load *load, const char *name,
                                    const struct sluice_yaml_node *key_node)
 {
     enum sluice_config_key_id id = sluice_config_find(name);
-    if (id == SLUICE_KEY_COUNT) {
+    if (id == SLUICE_KEY_COUNT)
         return unknown_key(name, load->error);
-    }
     if (load->seen_line[id] != 0) {
         return sluice_error_set(load->error, SLUICE_CONFIG,
                                 "%s stands there twice, first in line %u", name,
@@ -71,9 +70,8 @@ static enum sluice_status load_mapping(struct load *load, const char *section,
                                       "%s is a section: want a map of keys below it", name);
         } else {
             status = load_mapping(load, name, value);
-            if (status != SLUICE_OK) {
+            if (status != SLUICE_OK)
                 return status; /* the line is in it already */
-            }
         }
         if (status != SLUICE_OK) {
             sluice_error_prefix(load->error, "%s:%u", load->file, key->line);
@@ -90,9 +88,8 @@ enum sluice_status sluice_config_load_text(struct sluice_config *config, const c
     struct load load = {.config = config, .error = error};
     struct sluice_yaml yaml;
     load.file = sluice_config_keep(config, name);
-    if (!load.file) {
+    if (!load.file)
         return sluice_error_set(error, SLUICE_NO_MEMORY, "out of memory");
-    }
     enum sluice_status status = sluice_yaml_parse(text, bytes, &yaml, error);
     if (status != SLUICE_OK) {
         sluice_error_prefix(error, "%s", name);
@@ -113,9 +110,8 @@ enum sluice_status sluice_config_load_file(struct sluice_config *config, const c
     size_t bytes = 0;
     char *text = NULL;
     FILE *file = fopen(path, "re");
-    if (!file) {
+    if (!file)
         return sluice_error_errno(error, SLUICE_CONFIG, errno, "%s", path);
-    }
     text = malloc(SLUICE_YAML_BYTES_MAX + 1);
     if (!text) {
         status = sluice_error_set(error, SLUICE_NO_MEMORY, "out of memory");
@@ -140,11 +136,10 @@ static enum sluice_status set_yaml(struct sluice_config *config,
 {
     struct sluice_yaml yaml;
     enum sluice_status status = sluice_yaml_parse(text, strlen(text), &yaml, error);
-    if (status != SLUICE_OK) {
+    if (status != SLUICE_OK)
         sluice_error_prefix(error, "%s", key->name);
-    } else {
+    else
         status = sluice_value_store(config, key, yaml.root, error);
-    }
     sluice_yaml_close(&yaml);
     return status;
 }
@@ -159,9 +154,8 @@ static enum sluice_status set_list(struct sluice_config *config,
     size_t count = 0;
     for (char *part; count <= SLUICE_DIRECTORIES_MAX && (part = strsep(&text, ","));) {
         entries[count].text = part;
-        if (count > 0) {
+        if (count > 0)
             entries[count - 1].next = &entries[count];
-        }
         count++;
     }
     return sluice_value_store(config, key, &list, error);
@@ -174,12 +168,10 @@ static enum sluice_status set_text(struct sluice_config *config,
     bool is_text = key->type == SLUICE_TYPE_TEXT || key->type == SLUICE_TYPE_NAME ||
                    key->type == SLUICE_TYPE_ENDPOINT;
     struct sluice_yaml_node node = {.kind = SLUICE_YAML_SCALAR, .plain = !is_text, .text = text};
-    if (*text == '"' || (!is_text && (*text == '[' || *text == '{'))) {
+    if (*text == '"' || (!is_text && (*text == '[' || *text == '{')))
         return set_yaml(config, key, text, error);
-    }
-    if (key->type == SLUICE_TYPE_DIRECTORIES) {
+    if (key->type == SLUICE_TYPE_DIRECTORIES)
         return set_list(config, key, text, error);
-    }
     return sluice_value_store(config, key, &node, error);
 }
 
@@ -189,9 +181,8 @@ enum sluice_status sluice_config_set(struct sluice_config *config, const char *a
     enum sluice_config_key_id id;
     enum sluice_status status;
     char *equals, *copy = strdup(assignment);
-    if (!copy) {
+    if (!copy)
         return sluice_error_set(error, SLUICE_NO_MEMORY, "out of memory");
-    }
     equals = strchr(copy, '=');
     if (!equals) {
         status = sluice_error_set(error, SLUICE_CONFIG,
@@ -223,9 +214,8 @@ enum sluice_status sluice_config_init(struct sluice_config *config, struct sluic
         const struct sluice_config_key *key = sluice_config_key((enum sluice_config_key_id)id);
         snprintf(text, sizeof text, "%s", key->default_text);
         enum sluice_status status = set_text(config, key, text, error);
-        if (status != SLUICE_OK) {
+        if (status != SLUICE_OK)
             return status;
-        }
     }
     return SLUICE_OK;
 }

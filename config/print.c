@@ -14,9 +14,8 @@ static int64_t get_integer(const struct sluice_config *config, const struct slui
     const char *field = (const char *)config + key->offset;
     uint32_t narrow;
     int64_t value;
-    if (key->bytes == sizeof(bool)) {
+    if (key->bytes == sizeof(bool))
         return *(const bool *)field;
-    }
     if (key->bytes == sizeof narrow) {
         memcpy(&narrow, field, sizeof narrow);
         return key->type == SLUICE_TYPE_INT ? (int32_t)narrow : (int64_t)narrow;
@@ -29,9 +28,8 @@ static void print_quoted(const char *text, FILE *stream)
 {
     fputc('"', stream);
     for (; *text; text++) {
-        if (*text == '"' || *text == '\\') {
+        if (*text == '"' || *text == '\\')
             fputc('\\', stream);
-        }
         fputc(*text, stream);
     }
     fputc('"', stream);
@@ -85,17 +83,15 @@ void sluice_value_print(const struct sluice_config *config, const struct sluice_
     case SLUICE_TYPE_NAME:
     case SLUICE_TYPE_ENDPOINT:
         memcpy(&text, (const char *)config + key->offset, sizeof text);
-        if (*text == '\0' && strcmp(key->default_text, "off") == 0) {
+        if (*text == '\0' && strcmp(key->default_text, "off") == 0)
             fputs("off", stream);
-        } else {
+        else
             print_quoted(text, stream);
-        }
         return;
     case SLUICE_TYPE_CHOICE:
         if (sluice_config_choice(key, (unsigned)get_integer(config, key), word, sizeof word,
-                                 &later)) {
+                                 &later))
             fputs(word, stream);
-        }
         return;
     case SLUICE_TYPE_MODE:
         fprintf(stream, "\"0%" PRIo64 "\"", get_integer(config, key));
@@ -128,9 +124,8 @@ void sluice_config_print(const struct sluice_config *config, FILE *stream)
     for (unsigned id = 0; id < SLUICE_KEY_COUNT; id++) {
         const struct sluice_config_key *key = sluice_config_key((enum sluice_config_key_id)id);
         const struct sluice_config_origin *origin = &config->origins[id];
-        if (begins_section(id)) {
+        if (begins_section(id))
             fprintf(stream, "%s:\n", key->section);
-        }
         fprintf(stream, "  %s: ", key->short_name);
         sluice_value_print(config, key, stream);
         if (origin->file) {
@@ -173,18 +168,16 @@ static void describe_all(const struct sluice_config_key *key, char *text, size_t
     used = strlen(text);
     const char *before = " (not yet available: ";
     bool any = false;
-    if (key->type != SLUICE_TYPE_CHOICE) {
+    if (key->type != SLUICE_TYPE_CHOICE)
         return;
-    }
     for (unsigned i = 0; sluice_config_choice(key, i, word, sizeof word, &later); i++) {
         if (later && used < bytes) {
             used += (size_t)snprintf(text + used, bytes - used, "%s%s", any ? ", " : before, word);
             any = true;
         }
     }
-    if (any && used < bytes) {
+    if (any && used < bytes)
         snprintf(text + used, bytes - used, ")");
-    }
 }
 
 static const char *shown_default(const struct sluice_config_key *key)
@@ -207,9 +200,8 @@ void sluice_config_print_keys(FILE *stream)
 /* A cell of a Markdown table: '|' would end it. */
 static void print_cell(const char *text, FILE *stream)
 {
-    for (; *text; text++) {
+    for (; *text; text++)
         fputs(*text == '|' ? "\\|" : (char[2]){*text, '\0'}, stream);
-    }
     fputs(" | ", stream);
 }
 
@@ -259,9 +251,8 @@ void sluice_config_print_example(FILE *stream)
     for (unsigned id = 0; id < SLUICE_KEY_COUNT; id++) {
         const struct sluice_config_key *key = sluice_config_key((enum sluice_config_key_id)id);
         const char *value = shown_default(key);
-        if (begins_section(id)) {
+        if (begins_section(id))
             fprintf(stream, "\n%s:\n", key->section);
-        }
         print_wrapped(key->help, "  # ", 94, stream);
         if (id == SLUICE_KEY_source_endpoint) {
             fprintf(stream, "  %s: tcp://127.0.0.1:31001\n", key->short_name);

@@ -13,14 +13,12 @@ static uint32_t next_character(const unsigned char **text)
     static const uint32_t smallest[] = {0, 0x80, 0x800, 0x10000};
     const unsigned char *c = *text;
     unsigned more = *c < 0x80 ? 0 : *c >> 5 == 6 ? 1 : *c >> 4 == 14 ? 2 : *c >> 3 == 30 ? 3 : 4;
-    if (more == 4) {
+    if (more == 4)
         return UINT32_MAX;
-    }
     uint32_t value = more == 0 ? *c : *c & (0x3fU >> more);
     for (unsigned i = 1; i <= more; i++) {
-        if (c[i] >> 6 != 2) { /* also the closing NUL */
+        if (c[i] >> 6 != 2) /* also the closing NUL */
             return UINT32_MAX;
-        }
         value = value << 6 | (c[i] & 0x3fU);
     }
     *text += more + 1;
@@ -34,9 +32,8 @@ bool sluice_text_is_printable(const char *text)
         uint32_t value = next_character(&c);
         if (value < 0x20 || (value >= 0x7f && value < 0xa0) || value == 0x2028 || value == 0x2029 ||
             (value >= 0xd800 && value < 0xe000) || value == 0xfeff || value == 0xfffe ||
-            value == 0xffff || value > 0x10ffff) {
+            value == 0xffff || value > 0x10ffff)
             return false;
-        }
     }
     return true;
 }

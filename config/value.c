@@ -26,9 +26,8 @@ const char *sluice_config_keep(struct sluice_config *config, const char *text)
 {
     size_t bytes = strlen(text) + 1;
     struct sluice_config_text *copy = malloc(sizeof *copy + bytes);
-    if (!copy) {
+    if (!copy)
         return NULL;
-    }
     memcpy(copy->text, text, bytes);
     copy->older = config->texts;
     config->texts = copy;
@@ -87,9 +86,8 @@ static bool read_integer(const char *text, int base, int64_t *value, const char 
 {
     char *end;
     const char *digits = *text == '-' ? text + 1 : text;
-    if (!isdigit((unsigned char)*digits)) {
+    if (!isdigit((unsigned char)*digits))
         return false;
-    }
     errno = 0;
     long long number = strtoll(text, &end, base);
     *value = number;
@@ -115,11 +113,9 @@ static int64_t bytes_factor(const char *suffix)
                  {"GB", 1000000000},
                  {"TB", INT64_C(1000000000000)}};
     suffix += *suffix == ' ';
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        if (strcmp(suffix, table[i].name) == 0) {
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (strcmp(suffix, table[i].name) == 0)
             return table[i].factor;
-        }
-    }
     return 0;
 }
 
@@ -158,21 +154,17 @@ static enum sluice_status store_number(struct sluice_config *config,
                                 "%s: \"%.80s\" is a text: want a number, without quotes", key->name,
                                 text);
     }
-    if (mode && *text != '0') {
+    if (mode && *text != '0')
         return wrong(key, text, error);
-    }
-    if (!read_integer(text, mode ? 8 : 10, &value, &rest)) {
+    if (!read_integer(text, mode ? 8 : 10, &value, &rest))
         return wrong(key, text, error);
-    }
     factor = sized ? bytes_factor(rest) : *rest == '\0';
     if (factor == 0 || value > INT64_MAX / factor || value < key->min / factor ||
         value * factor < key->min || value * factor > key->max ||
-        (mode && (value & key->min) != key->min)) {
+        (mode && (value & key->min) != key->min))
         return wrong(key, text, error);
-    }
-    if (key->later && value != strtoll(key->default_text, NULL, 10)) {
+    if (key->later && value != strtoll(key->default_text, NULL, 10))
         return not_yet(key, text, error);
-    }
     put_integer(config, key, value * factor * sluice_value_unit_ns(key));
     return SLUICE_OK;
 }
@@ -185,9 +177,8 @@ static enum sluice_status store_choice(struct sluice_config *config,
     bool later;
     for (unsigned i = 0; sluice_config_choice(key, i, word, sizeof word, &later); i++) {
         if (strcmp(word, text) == 0) {
-            if (later) {
+            if (later)
                 return not_yet(key, text, error);
-            }
             put_integer(config, key, i);
             return SLUICE_OK;
         }
@@ -203,9 +194,8 @@ static enum sluice_status check_text(const struct sluice_config_key *key, const 
         return sluice_error_set(error, SLUICE_CONFIG,
                                 "%s: control characters or bytes that are not UTF-8", key->name);
     }
-    if (bytes < min || bytes > max) {
+    if (bytes < min || bytes > max)
         return wrong(key, text, error);
-    }
     return SLUICE_OK;
 }
 
@@ -217,20 +207,16 @@ static enum sluice_status store_text(struct sluice_config *config,
     bool off = (key->type == SLUICE_TYPE_ENDPOINT || key->later) &&
                (strcmp(text, "off") == 0 || *text == '\0');
     enum sluice_status status = off ? SLUICE_OK : check_text(key, text, key->min, key->max, error);
-    if (status != SLUICE_OK) {
+    if (status != SLUICE_OK)
         return status;
-    }
     if ((key->type == SLUICE_TYPE_NAME && !sluice_text_is_name(text)) ||
-        (key->type == SLUICE_TYPE_ENDPOINT && !off && !sluice_text_is_endpoint(text))) {
+        (key->type == SLUICE_TYPE_ENDPOINT && !off && !sluice_text_is_endpoint(text)))
         return wrong(key, text, error);
-    }
-    if (key->later && !off) {
+    if (key->later && !off)
         return not_yet(key, text, error);
-    }
     const char *copy = sluice_config_keep(config, off ? "" : text);
-    if (!copy) {
+    if (!copy)
         return sluice_error_set(error, SLUICE_NO_MEMORY, "out of memory");
-    }
     memcpy((char *)config + key->offset, &copy, sizeof copy);
     return SLUICE_OK;
 }
@@ -244,17 +230,15 @@ static enum sluice_status store_directories(struct sluice_config *config,
     size_t count = 0;
     const struct sluice_yaml_node *entry = node->kind == SLUICE_YAML_SEQUENCE ? node->child : node;
     for (; entry; entry = node->kind == SLUICE_YAML_SEQUENCE ? entry->next : NULL) {
-        if (entry->kind != SLUICE_YAML_SCALAR || sluice_yaml_is_null(entry)) {
+        if (entry->kind != SLUICE_YAML_SCALAR || sluice_yaml_is_null(entry))
             return wrong_kind(key, entry, error);
-        }
         if (count == SLUICE_DIRECTORIES_MAX) {
             return sluice_error_set(error, SLUICE_CONFIG, "%s: more than %d directories", key->name,
                                     SLUICE_DIRECTORIES_MAX);
         }
         enum sluice_status status = check_text(key, entry->text, 1, DIRECTORY_BYTES_MAX, error);
-        if (status != SLUICE_OK) {
+        if (status != SLUICE_OK)
             return status;
-        }
         for (size_t i = 0; i < count; i++) {
             if (strcmp(list[i], entry->text) == 0) {
                 return sluice_error_set(error, SLUICE_CONFIG, "%s: \"%.80s\" stands there twice",
@@ -262,9 +246,8 @@ static enum sluice_status store_directories(struct sluice_config *config,
             }
         }
         list[count] = sluice_config_keep(config, entry->text);
-        if (!list[count++]) {
+        if (!list[count++])
             return sluice_error_set(error, SLUICE_NO_MEMORY, "out of memory");
-        }
     }
     if (count == 0) {
         return sluice_error_set(error, SLUICE_CONFIG, "%s: an empty list: want at least one",
@@ -289,9 +272,8 @@ static enum sluice_status read_vector(const struct sluice_config_key *key, const
             count = 0; /* not three numbers */
             break;
         }
-        if (count < 3) {
+        if (count < 3)
             vector[count] = number;
-        }
     }
     if (count != 3 || (vector[0] == 0 && vector[1] == 0 && vector[2] == 0)) {
         return sluice_error_set(error, SLUICE_CONFIG,
@@ -329,9 +311,8 @@ static enum sluice_status store_axes(struct sluice_config *config,
         }
         snprintf(axis->name, sizeof axis->name, "%s", name->text);
         enum sluice_status status = read_vector(key, axis->name, name->next, axis->vector, error);
-        if (status != SLUICE_OK) {
+        if (status != SLUICE_OK)
             return status;
-        }
         count++;
     }
     memcpy(config->writer.metadata.axes, axes, count * sizeof *axes);
@@ -344,16 +325,13 @@ enum sluice_status sluice_value_store(struct sluice_config *config,
                                       const struct sluice_yaml_node *node,
                                       struct sluice_error *error)
 {
-    if (key->type == SLUICE_TYPE_DIRECTORIES && node->kind != SLUICE_YAML_MAPPING) {
+    if (key->type == SLUICE_TYPE_DIRECTORIES && node->kind != SLUICE_YAML_MAPPING)
         return store_directories(config, key, node, error);
-    }
-    if (key->type == SLUICE_TYPE_AXES && node->kind == SLUICE_YAML_MAPPING) {
+    if (key->type == SLUICE_TYPE_AXES && node->kind == SLUICE_YAML_MAPPING)
         return store_axes(config, key, node, error);
-    }
     if (key->type == SLUICE_TYPE_AXES || node->kind != SLUICE_YAML_SCALAR ||
-        sluice_yaml_is_null(node)) {
+        sluice_yaml_is_null(node))
         return wrong_kind(key, node, error);
-    }
     switch (key->type) {
     case SLUICE_TYPE_CHOICE:
         return store_choice(config, key, node->text, error);

@@ -65,13 +65,11 @@ static enum sluice_status add_scalar(struct builder *b, const yaml_event_t *even
                                 "line %u: a value of %zu bytes; at most %d are accepted", line,
                                 bytes, SLUICE_YAML_SCALAR_MAX);
     }
-    if (memchr(text, '\0', bytes)) {
+    if (memchr(text, '\0', bytes))
         return sluice_error_set(b->error, SLUICE_CONFIG, "line %u: a value holds a NUL", line);
-    }
     struct sluice_yaml_node *node = new_node(b->yaml, SLUICE_YAML_SCALAR, line);
-    if (!node || !(node->text = strndup(text, bytes))) {
+    if (!node || !(node->text = strndup(text, bytes)))
         return sluice_error_set(b->error, SLUICE_NO_MEMORY, "out of memory");
-    }
     node->plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
     return hang(b, node);
 }
@@ -84,9 +82,8 @@ static enum sluice_status open_collection(struct builder *b, enum sluice_yaml_ki
                                 SLUICE_YAML_DEPTH_MAX);
     }
     struct sluice_yaml_node *node = new_node(b->yaml, kind, line);
-    if (!node) {
+    if (!node)
         return sluice_error_set(b->error, SLUICE_NO_MEMORY, "out of memory");
-    }
     enum sluice_status status = hang(b, node);
     b->open[b->depth].node = node;
     b->open[b->depth].tail = &node->child;
@@ -131,9 +128,8 @@ static enum sluice_status take_event(struct builder *b, const yaml_event_t *even
 {
     unsigned line = (unsigned)event->start_mark.line + 1;
     enum sluice_status status = check_plain(b, event, line);
-    if (status != SLUICE_OK) {
+    if (status != SLUICE_OK)
         return status;
-    }
     if (b->yaml->node_count == SLUICE_YAML_NODES_MAX) {
         return sluice_error_set(b->error, SLUICE_LIMIT, "line %u: more than %d values", line,
                                 SLUICE_YAML_NODES_MAX);
@@ -163,9 +159,8 @@ static enum sluice_status take_event(struct builder *b, const yaml_event_t *even
 
 static enum sluice_status parser_error(const yaml_parser_t *parser, struct sluice_error *error)
 {
-    if (parser->error == YAML_MEMORY_ERROR) {
+    if (parser->error == YAML_MEMORY_ERROR)
         return sluice_error_set(error, SLUICE_NO_MEMORY, "out of memory");
-    }
     if (parser->error == YAML_READER_ERROR) { /* it knows the byte, not the line */
         return sluice_error_set(error, SLUICE_CONFIG, "byte %zu: not YAML: %s",
                                 parser->problem_offset, parser->problem);
@@ -189,9 +184,8 @@ enum sluice_status sluice_yaml_parse(const char *text, size_t bytes, struct slui
         return sluice_error_set(error, SLUICE_LIMIT, "%zu bytes; at most %zu are accepted", bytes,
                                 SLUICE_YAML_BYTES_MAX);
     }
-    if (!yaml_parser_initialize(&parser)) {
+    if (!yaml_parser_initialize(&parser))
         return sluice_error_set(error, SLUICE_NO_MEMORY, "out of memory");
-    }
     yaml_parser_set_input_string(&parser, (const unsigned char *)text, bytes);
     while (status == SLUICE_OK && !at_end) {
         if (!yaml_parser_parse(&parser, &event)) {

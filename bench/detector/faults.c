@@ -52,10 +52,9 @@ const struct sluice_fault_info *sluice_fault_info(enum sluice_fault_kind kind)
 const struct sluice_fault *sluice_faults_get(const struct sluice_faults *faults,
                                              enum sluice_fault_kind kind)
 {
-    for (size_t i = 0; i < faults->count; i++) {
+    for (size_t i = 0; i < faults->count; i++)
         if (faults->items[i].kind == kind)
             return &faults->items[i];
-    }
     return NULL;
 }
 

@@ -65,9 +65,8 @@ static bool same_name(const char *a, const char *b)
 
 const struct sluice_model *sluice_model_find(const char *name)
 {
-    for (size_t i = 0; i < MODEL_COUNT; i++) {
+    for (size_t i = 0; i < MODEL_COUNT; i++)
         if (same_name(name, models[i].name))
             return &models[i];
-    }
     return NULL;
 }

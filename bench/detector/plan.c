@@ -154,10 +154,9 @@ static void add_image(struct builder *builder, uint64_t id)
         lost = SLUICE_FAULT_SECOND_CLIENT;
     if (marks & UINT32_C(1) << SLUICE_FAULT_LOST)
         lost = SLUICE_FAULT_LOST;
-    for (size_t i = 0; i < sizeof spoilers / sizeof spoilers[0]; i++) {
+    for (size_t i = 0; i < sizeof spoilers / sizeof spoilers[0]; i++)
         if (spoiler == SLUICE_STEP_NO_FAULT && marks & UINT32_C(1) << spoilers[i])
             spoiler = spoilers[i];
-    }
     if (marks & UINT32_C(1) << SLUICE_FAULT_STALL)
         add(builder, (struct sluice_step){
                          .id = id,

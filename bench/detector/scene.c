@@ -78,10 +78,9 @@ static void mark_gaps(struct sluice_scene *scene)
     uint32_t pitch_x = model->module_width + model->gap_x;
     uint32_t pitch_y = model->module_height + model->gap_y;
     for (uint32_t y = 0; y < scene->height; y++) {
-        for (uint32_t x = 0; x < scene->width; x++) {
+        for (uint32_t x = 0; x < scene->width; x++)
             if (x % pitch_x >= model->module_width || y % pitch_y >= model->module_height)
                 scene->mask[(size_t)y * scene->width + x] = SLUICE_MASK_GAP;
-        }
     }
 }
 
@@ -247,10 +246,9 @@ void sluice_scene_expose(struct sluice_scene *scene, uint32_t frame)
     sluice_random_seed(&random, sluice_random_hash(scene->settings.seed, STREAM_FRAME, frame, 0));
     expose_background(scene, &random);
     expose_spots(scene, frame, &random);
-    for (size_t i = 0; i < pixel_count(scene); i++) {
+    for (size_t i = 0; i < pixel_count(scene); i++)
         if (scene->mask[i] & SLUICE_MASK_HOT)
             add_photons(scene, &random, i, 1500);
-    }
 }
 
 int64_t sluice_scene_saturation(enum sluice_dtype dtype)

@@ -215,9 +215,8 @@ void sluice_sender_close(struct sluice_sender *sender, int64_t linger_ns)
     }
     if (sender->monitor)
         zmq_close(sender->monitor);
-    if (sender->context) {
+    if (sender->context)
         while (zmq_ctx_term(sender->context) != 0 && zmq_errno() == EINTR)
             ;
-    }
     sender->socket = sender->monitor = sender->context = NULL;
 }

@@ -72,10 +72,9 @@ static struct sluice_identity identity_of(const struct run *run)
 static bool sleep_until(const struct run *run, int64_t at_ns)
 {
     struct timespec at = {.tv_sec = at_ns / SLUICE_NS_PER_S, .tv_nsec = at_ns % SLUICE_NS_PER_S};
-    while (!stop_count(run)) {
+    while (!stop_count(run))
         if (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) != EINTR)
             return true;
-    }
     return false;
 }
 

@@ -19,20 +19,16 @@ enum sluice_status sluice_events_init(struct sluice_events *events)
     enum sluice_status status = SLUICE_NO_MEMORY;
     events->pool = calloc(SLUICE_EVENTS_COUNT, sizeof *events->pool);
     events->spare = calloc(SLUICE_EVENTS_COUNT, sizeof *events->spare);
-    if (events->pool == NULL || events->spare == NULL) {
+    if (events->pool == NULL || events->spare == NULL)
         goto fail;
-    }
     status = sluice_spsc_init(&events->posted, SLUICE_EVENTS_COUNT, 0);
-    if (status != SLUICE_OK) {
+    if (status != SLUICE_OK)
         goto fail;
-    }
     status = sluice_spsc_init(&events->returned, SLUICE_EVENTS_COUNT, 0);
-    if (status != SLUICE_OK) {
+    if (status != SLUICE_OK)
         goto fail;
-    }
-    for (uint32_t i = 0; i < SLUICE_EVENTS_COUNT; i++) {
+    for (uint32_t i = 0; i < SLUICE_EVENTS_COUNT; i++)
         events->spare[i] = SLUICE_EVENTS_COUNT - 1 - i; /* the first ones on top */
-    }
     events->spare_count = SLUICE_EVENTS_COUNT;
     return SLUICE_OK;
 
@@ -51,9 +47,8 @@ static void drop_summary(struct sluice_event *event)
 
 void sluice_events_close(struct sluice_events *events)
 {
-    for (uint32_t i = 0; events->pool != NULL && i < SLUICE_EVENTS_COUNT; i++) {
+    for (uint32_t i = 0; events->pool != NULL && i < SLUICE_EVENTS_COUNT; i++)
         drop_summary(&events->pool[i]);
-    }
     sluice_spsc_close(&events->posted);
     sluice_spsc_close(&events->returned);
     free(events->pool);
@@ -84,9 +79,8 @@ struct sluice_event *sluice_events_begin(struct sluice_events *events, enum slui
             sluice_spsc_pop_many(&events->returned, events->spare + events->spare_count,
                                  SLUICE_EVENTS_COUNT - events->spare_count);
     }
-    if (events->spare_count <= keep) {
+    if (events->spare_count <= keep)
         return NULL;
-    }
     struct sluice_event *event = &events->pool[events->spare[--events->spare_count]];
     memset(event, 0, sizeof *event);
     event->kind = kind;
@@ -104,9 +98,8 @@ void sluice_events_post(struct sluice_events *events, struct sluice_event *event
 struct sluice_event *sluice_events_take(struct sluice_events *events)
 {
     uint32_t index;
-    if (sluice_spsc_pop(&events->posted, &index) != SLUICE_OK) {
+    if (sluice_spsc_pop(&events->posted, &index) != SLUICE_OK)
         return NULL;
-    }
     return &events->pool[index];
 }
 

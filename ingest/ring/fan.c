@@ -12,23 +12,20 @@
 enum sluice_status sluice_fan_init(struct sluice_fan *fan, uint32_t worker_count, uint32_t capacity)
 {
     memset(fan, 0, sizeof *fan);
-    if (worker_count == 0 || worker_count > SLUICE_FAN_WORKERS_MAX) {
+    if (worker_count == 0 || worker_count > SLUICE_FAN_WORKERS_MAX)
         return SLUICE_LIMIT;
-    }
     enum sluice_status status = SLUICE_NO_MEMORY;
     size_t rings_bytes = worker_count * sizeof *fan->rings;
     size_t wakes_bytes = worker_count * sizeof *fan->wakes;
     fan->rings = aligned_alloc(SLUICE_CACHE_LINE, rings_bytes);
     fan->wakes = aligned_alloc(SLUICE_CACHE_LINE, wakes_bytes);
-    if (fan->rings == NULL || fan->wakes == NULL) {
+    if (fan->rings == NULL || fan->wakes == NULL)
         goto fail;
-    }
     memset(fan->wakes, 0, wakes_bytes);
     for (; fan->worker_count < worker_count; fan->worker_count++) {
         status = sluice_spsc_init(&fan->rings[fan->worker_count], capacity, 0);
-        if (status != SLUICE_OK) {
+        if (status != SLUICE_OK)
             goto fail;
-        }
     }
     return SLUICE_OK;
 
@@ -39,9 +36,8 @@ fail:
 
 void sluice_fan_close(struct sluice_fan *fan)
 {
-    for (uint32_t i = 0; i < fan->worker_count; i++) {
+    for (uint32_t i = 0; i < fan->worker_count; i++)
         sluice_spsc_close(&fan->rings[i]);
-    }
     free(fan->rings);
     free(fan->wakes);
     memset(fan, 0, sizeof *fan);
@@ -80,9 +76,8 @@ enum sluice_status sluice_fan_take(struct sluice_fan *fan, uint32_t worker, uint
 enum sluice_status sluice_fan_give(struct sluice_fan *fan, uint32_t worker, uint32_t slot)
 {
     enum sluice_status status = sluice_spsc_push(&fan->rings[worker], slot);
-    if (status == SLUICE_OK) {
+    if (status == SLUICE_OK)
         sluice_wake_signal(&fan->wakes[0]);
-    }
     return status;
 }
 

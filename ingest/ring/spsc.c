@@ -36,20 +36,17 @@ static_assert(sizeof(struct sluice_spsc) % SLUICE_CACHE_LINE == 0,
 enum sluice_status sluice_spsc_init(struct sluice_spsc *ring, uint32_t capacity, uint32_t start)
 {
     memset(ring, 0, sizeof *ring);
-    if (capacity == 0 || capacity > CAPACITY_MAX) {
+    if (capacity == 0 || capacity > CAPACITY_MAX)
         return SLUICE_LIMIT;
-    }
     uint32_t rounded = 1;
-    while (rounded < capacity) {
+    while (rounded < capacity)
         rounded *= 2;
-    }
     /* whole lines of its own, so that no neighbour on the heap shares one with the slots */
     size_t bytes = (size_t)rounded * sizeof *ring->slots;
     bytes = (bytes + SLUICE_CACHE_LINE - 1) / SLUICE_CACHE_LINE * SLUICE_CACHE_LINE;
     ring->slots = aligned_alloc(SLUICE_CACHE_LINE, bytes);
-    if (ring->slots == NULL) {
+    if (ring->slots == NULL)
         return SLUICE_NO_MEMORY;
-    }
     memset(ring->slots, 0, bytes); /* faults the pages in before the first frame */
     ring->mask = rounded - 1;
     ring->head_seen = ring->tail_seen = start;
@@ -70,9 +67,8 @@ enum sluice_status sluice_spsc_push(struct sluice_spsc *ring, uint32_t slot)
     if (tail - ring->head_seen > ring->mask) {
         /* [edge RECYCLE]: the consumer has read the places before head */
         ring->head_seen = sluice_load_acquire(&ring->head);
-        if (tail - ring->head_seen > ring->mask) {
+        if (tail - ring->head_seen > ring->mask)
             return SLUICE_FULL;
-        }
     }
     ring->slots[tail & ring->mask] = slot;
     /* [edge PUBLISH]: the place, and all that was written to the slot before, with the index */
@@ -94,9 +90,8 @@ static uint32_t available(struct sluice_spsc *ring, uint32_t head, uint32_t want
 enum sluice_status sluice_spsc_pop(struct sluice_spsc *ring, uint32_t *slot)
 {
     uint32_t head = sluice_load_relaxed(&ring->head);
-    if (available(ring, head, 1) == 0) {
+    if (available(ring, head, 1) == 0)
         return SLUICE_EMPTY;
-    }
     *slot = ring->slots[head & ring->mask];
     /* [edge RECYCLE]: the place has been read */
     sluice_store_release(&ring->head, head + 1);
@@ -107,15 +102,12 @@ uint32_t sluice_spsc_pop_many(struct sluice_spsc *ring, uint32_t *slots, uint32_
 {
     uint32_t head = sluice_load_relaxed(&ring->head);
     uint32_t count = available(ring, head, max);
-    if (count > max) {
+    if (count > max)
         count = max;
-    }
-    if (count == 0) {
+    if (count == 0)
         return 0;
-    }
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < count; i++)
         slots[i] = ring->slots[(head + i) & ring->mask];
-    }
     /* [edge RECYCLE]: all these places have been read */
     sluice_store_release(&ring->head, head + count);
     return count;

@@ -41,9 +41,8 @@ static const char *event_name(enum sluice_event_kind kind)
 
 static void publish(struct sluice_service *service, const struct sluice_event *event)
 {
-    if (service->publisher == NULL) {
+    if (service->publisher == NULL)
         return;
-    }
     struct sluice_json *json = &service->json;
     sluice_json_reset(json);
     sluice_json_object_begin(json);
@@ -93,9 +92,8 @@ static int do_work(void *context)
     int work = 0;
     for (; work < BATCH; work++) {
         struct sluice_event *event = sluice_events_take(service->ports.events);
-        if (event == NULL) {
+        if (event == NULL)
             break;
-        }
         deal_with(service, event);
         sluice_events_give_back(service->ports.events, event);
     }
@@ -154,9 +152,8 @@ enum sluice_status sluice_service_create(const struct sluice_service_settings *s
 {
     *out = NULL;
     struct sluice_service *service = calloc(1, sizeof(*service));
-    if (service == NULL) {
+    if (service == NULL)
         return sluice_error_set(error, SLUICE_NO_MEMORY, "no memory for the service agent");
-    }
     service->ports = *ports;
     if (settings->notify_endpoint != NULL && settings->notify_endpoint[0] != '\0') {
         const enum sluice_status status = open_publisher(service, settings->notify_endpoint, error);
@@ -171,15 +168,12 @@ enum sluice_status sluice_service_create(const struct sluice_service_settings *s
 
 void sluice_service_destroy(struct sluice_service *service)
 {
-    if (service == NULL) {
+    if (service == NULL)
         return;
-    }
-    if (service->publisher != NULL) {
+    if (service->publisher != NULL)
         zmq_close(service->publisher);
-    }
-    if (service->context != NULL) {
+    if (service->context != NULL)
         zmq_ctx_term(service->context);
-    }
     sluice_json_close(&service->json);
     free(service);
 }

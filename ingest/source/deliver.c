@@ -39,9 +39,8 @@ bool sluice_source_series_complete(const struct sluice_source *source)
 
 void sluice_source_close_series(struct sluice_source *source, enum sluice_ended_by ended_by)
 {
-    if (!source->tracker.open) {
+    if (!source->tracker.open)
         return;
-    }
     if (source->waiting_open != NULL) {
         sluice_source_push_control(source, SLUICE_FRAME_OPEN, source->waiting_open);
         source->waiting_open = NULL;
@@ -57,29 +56,26 @@ void sluice_source_close_series(struct sluice_source *source, enum sluice_ended_
     push(source, slot);
     sluice_tracker_close(&source->tracker, ended_by, sluice_source_series_complete(source));
     if (source->settings.series_max != 0 &&
-        source->tracker.closed_count >= source->settings.series_max) {
+        source->tracker.closed_count >= source->settings.series_max)
         source->finished = true;
-    }
 }
 
 static void open_series(struct sluice_source *source, struct sluice_series *series,
                         const struct sluice_image *image)
 {
     sluice_tracker_open(&source->tracker, series, image, sluice_now_ns(source->ports.clock));
-    if (series->channel_count == 0) {
+    if (series->channel_count == 0)
         source->waiting_open = series;
-    } else {
+    else
         sluice_source_push_control(source, SLUICE_FRAME_OPEN, series);
-    }
 }
 
 /* ---- start and end ---- */
 
 static void count_series_bytes(struct sluice_source *source)
 {
-    if (source->tracker.open) {
+    if (source->tracker.open)
         source->tracker.counts.bytes_received += source->message.bytes;
-    }
 }
 
 static void adopt_start(struct sluice_source *source, struct sluice_series *series)
@@ -112,11 +108,10 @@ static void deliver_start(struct sluice_source *source)
     struct sluice_error error = {0};
     struct sluice_series *series = NULL;
     enum sluice_status status = source->decode_status;
-    if (status == SLUICE_OK) {
+    if (status == SLUICE_OK)
         status = sluice_stream2_start(sluice_message_part(&source->message, 0), &series, &error);
-    } else {
+    else
         error = source->decode_error;
-    }
     if (status != SLUICE_OK) {
         /* Its images still come, and will open a series without it. */
         sluice_counter_add(counters, SLUICE_COUNTER_SOURCE_STARTS_REFUSED, 1);
@@ -124,9 +119,8 @@ static void deliver_start(struct sluice_source *source)
         sluice_log_error("source",
                          "start message refused: %s; its images will be saved as _nostart",
                          error.message);
-        if (verdict == SLUICE_START_NEW && source->head.has_unique_id) {
+        if (verdict == SLUICE_START_NEW && source->head.has_unique_id)
             sluice_source_close_series(source, SLUICE_ENDED_BY_NEW_START);
-        }
         sluice_tracker_note_start(&source->tracker, &source->head);
         return;
     }
@@ -149,9 +143,8 @@ static void deliver_start(struct sluice_source *source)
 static void deliver_end(struct sluice_source *source)
 {
     sluice_counter_add(source->ports.counters, SLUICE_COUNTER_SOURCE_ENDS, 1);
-    if (source->decode_status != SLUICE_OK) {
+    if (source->decode_status != SLUICE_OK)
         sluice_log_warning("source", "end message is damaged: %s", source->decode_error.message);
-    }
     if (!sluice_tracker_judge_end(&source->tracker, &source->head)) {
         sluice_log_warning("source", "end message of a series that is not open ignored");
         return;
@@ -177,9 +170,8 @@ static void refuse(struct sluice_source *source, const struct sluice_error *erro
 /* Marks the row of a refused image of the open series, where its id is known. */
 static void push_refused(struct sluice_source *source)
 {
-    if (!source->head.has_image_id || !sluice_slots_room(&source->slots, 0)) {
+    if (!source->head.has_image_id || !sluice_slots_room(&source->slots, 0))
         return;
-    }
     const uint64_t image_id = source->head.image_id;
     sluice_message_release(&source->message);
     const uint32_t slot = sluice_slots_accept(&source->slots, &source->message);
@@ -286,9 +278,8 @@ static enum sluice_status deliver_image(struct sluice_source *source)
         sluice_tracker_judge_image(&source->tracker, &source->head, good);
     const bool room = sluice_slots_room(&source->slots, source->message.bytes);
     const bool ours = verdict == SLUICE_IMAGE_OF_SERIES || verdict == SLUICE_IMAGE_MISSED_START;
-    if (ours && !room && source->settings.overflow == SLUICE_OVERFLOW_WAIT) {
+    if (ours && !room && source->settings.overflow == SLUICE_OVERFLOW_WAIT)
         return SLUICE_AGAIN;
-    }
     sluice_counter_add(source->ports.counters, SLUICE_COUNTER_SOURCE_IMAGES, 1);
     if (verdict == SLUICE_IMAGE_MISSED_START) {
         if (!planes_agree(image, &source->decode_error)) {
@@ -333,9 +324,8 @@ static enum sluice_status deliver_image(struct sluice_source *source)
 
 enum sluice_status sluice_source_deliver(struct sluice_source *source)
 {
-    if (source->slots.control_free_count < SLUICE_CONTROL_SLOTS_NEEDED) {
+    if (source->slots.control_free_count < SLUICE_CONTROL_SLOTS_NEEDED)
         return SLUICE_AGAIN;
-    }
     switch (source->head.kind) {
     case SLUICE_MESSAGE_START:
         deliver_start(source);

@@ -10,12 +10,10 @@
 static enum sluice_status receive_part(void *socket, zmq_msg_t *part)
 {
     for (;;) {
-        if (zmq_msg_recv(part, socket, ZMQ_DONTWAIT) >= 0) {
+        if (zmq_msg_recv(part, socket, ZMQ_DONTWAIT) >= 0)
             return SLUICE_OK;
-        }
-        if (errno != EINTR) {
+        if (errno != EINTR)
             return errno == EAGAIN ? SLUICE_AGAIN : SLUICE_IO;
-        }
     }
 }
 
@@ -66,18 +64,16 @@ void sluice_message_move(struct sluice_message *to, struct sluice_message *from)
 
 void sluice_message_release(struct sluice_message *message)
 {
-    for (uint32_t i = 0; i < message->part_count; i++) {
+    for (uint32_t i = 0; i < message->part_count; i++)
         zmq_msg_close(&message->parts[i]);
-    }
     message->part_count = 0;
     message->bytes = 0;
 }
 
 struct sluice_span sluice_message_part(struct sluice_message *message, uint32_t index)
 {
-    if (index >= message->part_count) {
+    if (index >= message->part_count)
         return (struct sluice_span){0};
-    }
     zmq_msg_t *part = &message->parts[index];
     return (struct sluice_span){.data = zmq_msg_data(part), .bytes = zmq_msg_size(part)};
 }

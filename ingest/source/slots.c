@@ -34,12 +34,10 @@ enum sluice_status sluice_slots_init(struct sluice_slots *slots, uint32_t data_c
         sluice_slots_close(slots);
         return SLUICE_NO_MEMORY;
     }
-    for (uint32_t i = 0; i < data_count; i++) {
+    for (uint32_t i = 0; i < data_count; i++)
         slots->data_free[slots->data_free_count++] = data_count - 1 - i;
-    }
-    for (uint32_t i = 0; i < SLUICE_CONTROL_SLOTS; i++) {
+    for (uint32_t i = 0; i < SLUICE_CONTROL_SLOTS; i++)
         slots->control_free[slots->control_free_count++] = data_count + i;
-    }
     return SLUICE_OK;
 }
 

@@ -62,9 +62,8 @@ static enum sluice_status take_one(struct sluice_source *source)
             sluice_message_receive(source->socket, &source->message, &error);
         source->socket_empty = status != SLUICE_OK;
         if (status != SLUICE_OK) {
-            if (status != SLUICE_AGAIN) {
+            if (status != SLUICE_AGAIN)
                 sluice_log_error("source", "%s", error.message);
-            }
             return SLUICE_AGAIN;
         }
         source->holding = true;
@@ -92,23 +91,20 @@ static int reclaim(struct sluice_source *source)
 {
     uint32_t taken[BATCH];
     const uint32_t count = sluice_spsc_pop_many(source->ports.free, taken, BATCH);
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < count; i++)
         sluice_slots_reclaim(&source->slots, taken[i]);
-    }
     return (int)count;
 }
 
 static void look_at_idle_time(struct sluice_source *source)
 {
     if (!source->tracker.open || !source->socket_empty || source->holding ||
-        source->slots.control_free_count < SLUICE_CONTROL_SLOTS_NEEDED) {
+        source->slots.control_free_count < SLUICE_CONTROL_SLOTS_NEEDED)
         return;
-    }
     int64_t limit_ns = source->settings.idle_timeout_ns;
     if (source->tracker.number_of_images > 0 && sluice_source_series_complete(source) &&
-        (limit_ns == 0 || limit_ns > IDLE_COMPLETE_NS)) {
+        (limit_ns == 0 || limit_ns > IDLE_COMPLETE_NS))
         limit_ns = IDLE_COMPLETE_NS;
-    }
     if (limit_ns > 0 &&
         sluice_now_ns(source->ports.clock) - source->tracker.last_message_ns >= limit_ns) {
         sluice_log_info("source", "nothing came for %lld ms: series closed",
@@ -128,9 +124,8 @@ static bool may_take(const struct sluice_source *source)
 static void look_at_stop(struct sluice_source *source)
 {
     if (!source->stopping) {
-        if (sluice_load_acquire(&source->stop_wanted) == 0) { /* [edge STOP] */
+        if (sluice_load_acquire(&source->stop_wanted) == 0) /* [edge STOP] */
             return;
-        }
         source->stopping = true;
         source->stop_messages_left = 2 * (uint64_t)source->settings.receive_hwm + BATCH;
         return; /* one more cycle receives */
@@ -246,9 +241,8 @@ static enum sluice_status open_socket(struct sluice_source *source, struct sluic
     const struct sluice_source_settings *settings = &source->settings;
     source->context = zmq_ctx_new();
     source->socket = source->context != NULL ? zmq_socket(source->context, ZMQ_PULL) : NULL;
-    if (source->socket == NULL) {
+    if (source->socket == NULL)
         return sluice_error_set(error, SLUICE_SYSTEM, "no ZeroMQ socket: %s", zmq_strerror(errno));
-    }
     const int hwm = (int)settings->receive_hwm;
     const int buffer = (int)settings->receive_buffer_bytes;
     const int linger = 0;
@@ -257,9 +251,8 @@ static enum sluice_status open_socket(struct sluice_source *source, struct sluic
     zmq_setsockopt(source->socket, ZMQ_LINGER, &linger, sizeof(linger));
     /* libzmq allocates what a frame's header claims: no more than the ring may hold. */
     zmq_setsockopt(source->socket, ZMQ_MAXMSGSIZE, &message_max, sizeof(message_max));
-    if (buffer > 0) {
+    if (buffer > 0)
         zmq_setsockopt(source->socket, ZMQ_RCVBUF, &buffer, sizeof(buffer));
-    }
     const int rc = settings->bind ? zmq_bind(source->socket, settings->endpoint)
                                   : zmq_connect(source->socket, settings->endpoint);
     if (rc != 0) {
@@ -270,9 +263,8 @@ static enum sluice_status open_socket(struct sluice_source *source, struct sluic
                                 zmq_strerror(errno));
     }
     size_t bytes = sizeof(source->endpoint);
-    if (zmq_getsockopt(source->socket, ZMQ_LAST_ENDPOINT, source->endpoint, &bytes) != 0) {
+    if (zmq_getsockopt(source->socket, ZMQ_LAST_ENDPOINT, source->endpoint, &bytes) != 0)
         source->endpoint[0] = '\0';
-    }
     return SLUICE_OK;
 }
 
@@ -282,9 +274,8 @@ enum sluice_status sluice_source_create(const struct sluice_source_settings *set
 {
     *out = NULL;
     struct sluice_source *source = calloc(1, sizeof(*source));
-    if (source == NULL) {
+    if (source == NULL)
         return sluice_error_set(error, SLUICE_NO_MEMORY, "no memory for the source");
-    }
     source->settings = *settings;
     source->ports = *ports;
     source->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -296,18 +287,16 @@ enum sluice_status sluice_source_create(const struct sluice_source_settings *set
     status = sluice_slots_init(&source->slots, settings->slots, settings->memory_bytes_max,
                                settings->user_data_bytes_max);
     source->scratch_text = malloc(settings->user_data_bytes_max + 1);
-    if (source->scratch_text == NULL) {
+    if (source->scratch_text == NULL)
         status = SLUICE_NO_MEMORY;
-    }
     if (status != SLUICE_OK) {
         sluice_error_set(error, status, "no memory for %u ring slots (ring.slots)",
                          settings->slots);
         goto fail;
     }
     status = open_socket(source, error);
-    if (status != SLUICE_OK) {
+    if (status != SLUICE_OK)
         goto fail;
-    }
     *out = source;
     return SLUICE_OK;
 fail:
@@ -317,21 +306,17 @@ fail:
 
 void sluice_source_destroy(struct sluice_source *source)
 {
-    if (source == NULL) {
+    if (source == NULL)
         return;
-    }
     sluice_message_release(&source->message);
     sluice_series_destroy(source->waiting_open);
     sluice_slots_close(&source->slots);
     free(source->scratch_text);
-    if (source->socket != NULL) {
+    if (source->socket != NULL)
         zmq_close(source->socket);
-    }
-    if (source->context != NULL) {
+    if (source->context != NULL)
         zmq_ctx_term(source->context);
-    }
-    if (source->stop_fd >= 0) {
+    if (source->stop_fd >= 0)
         close(source->stop_fd);
-    }
     free(source);
 }

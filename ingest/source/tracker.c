@@ -16,9 +16,8 @@ static struct sluice_series_identity identity_of_head(const struct sluice_messag
         .has_series_id = head->has_series_id,
         .series_id = head->series_id,
     };
-    if (head->has_unique_id && head->unique_id.bytes < sizeof(identity.unique_id)) {
+    if (head->has_unique_id && head->unique_id.bytes < sizeof(identity.unique_id))
         memcpy(identity.unique_id, head->unique_id.data, head->unique_id.bytes);
-    }
     return identity;
 }
 
@@ -32,12 +31,10 @@ static bool identity_same(const struct sluice_series_identity *a,
 {
     const bool unique = a->unique_id[0] != '\0' && b->unique_id[0] != '\0';
     const bool numbered = a->has_series_id && b->has_series_id;
-    if (unique && strcmp(a->unique_id, b->unique_id) != 0) {
+    if (unique && strcmp(a->unique_id, b->unique_id) != 0)
         return false;
-    }
-    if (numbered && a->series_id != b->series_id) {
+    if (numbered && a->series_id != b->series_id)
         return false;
-    }
     return unique || numbered;
 }
 
@@ -45,9 +42,8 @@ enum sluice_start_verdict sluice_tracker_judge_start(const struct sluice_tracker
                                                      const struct sluice_message_head *head)
 {
     const struct sluice_series_identity identity = identity_of_head(head);
-    if (!tracker->open || !identity_same(&tracker->identity, &identity)) {
+    if (!tracker->open || !identity_same(&tracker->identity, &identity))
         return SLUICE_START_NEW;
-    }
     return tracker->start_missed ? SLUICE_START_LATE : SLUICE_START_REPEATED;
 }
 
@@ -62,15 +58,12 @@ enum sluice_image_verdict sluice_tracker_judge_image(const struct sluice_tracker
                    ? SLUICE_IMAGE_OF_SERIES
                    : SLUICE_IMAGE_FOREIGN;
     }
-    if (!decoded) {
+    if (!decoded)
         return SLUICE_IMAGE_NO_SERIES;
-    }
-    for (uint32_t i = 0; i < SLUICE_TRACKER_CLOSED_MAX; i++) {
+    for (uint32_t i = 0; i < SLUICE_TRACKER_CLOSED_MAX; i++)
         if (identity_known(&tracker->closed[i].identity) && !tracker->closed[i].unfinished &&
-            identity_same(&tracker->closed[i].identity, &identity)) {
+            identity_same(&tracker->closed[i].identity, &identity))
             return SLUICE_IMAGE_OF_CLOSED;
-        }
-    }
     return SLUICE_IMAGE_MISSED_START;
 }
 
@@ -97,11 +90,9 @@ static void contract_of_series(struct sluice_image_contract *contract,
 static void forget_closed(struct sluice_tracker *tracker,
                           const struct sluice_series_identity *identity)
 {
-    for (uint32_t i = 0; i < SLUICE_TRACKER_CLOSED_MAX; i++) {
-        if (identity_same(&tracker->closed[i].identity, identity)) {
+    for (uint32_t i = 0; i < SLUICE_TRACKER_CLOSED_MAX; i++)
+        if (identity_same(&tracker->closed[i].identity, identity))
             memset(&tracker->closed[i], 0, sizeof(tracker->closed[i]));
-        }
-    }
 }
 
 void sluice_tracker_open(struct sluice_tracker *tracker, const struct sluice_series *series,
@@ -117,11 +108,9 @@ void sluice_tracker_open(struct sluice_tracker *tracker, const struct sluice_ser
     };
     memcpy(tracker->identity.unique_id, series->unique_id, sizeof(series->unique_id));
     contract_of_series(&tracker->contract, series);
-    if (series->start_missed) {
-        for (uint32_t i = 0; i < series->channel_count; i++) {
+    if (series->start_missed)
+        for (uint32_t i = 0; i < series->channel_count; i++)
             tracker->contract.dtypes[i] = image->planes[i].dtype;
-        }
-    }
     tracker->counts = (struct sluice_source_counts){0};
     tracker->last_message_ns = now_ns;
     tracker->last_image_id = tracker->id_step = tracker->id_step_run = tracker->ids_seen = 0;
@@ -142,9 +131,8 @@ static int find_channel(const struct sluice_image_contract *contract, struct slu
     for (uint32_t k = 0; k < contract->channel_count; k++) {
         const uint32_t i = (guess + k) % contract->channel_count;
         if (strlen(contract->channels[i]) == name.bytes &&
-            memcmp(contract->channels[i], name.data, name.bytes) == 0) {
+            memcmp(contract->channels[i], name.data, name.bytes) == 0)
             return (int)i;
-        }
     }
     return -1;
 }
@@ -222,9 +210,8 @@ struct sluice_series *sluice_tracker_series_of_image(const struct sluice_message
                                                      const struct sluice_image *image)
 {
     struct sluice_series *series = sluice_series_create();
-    if (series == NULL) {
+    if (series == NULL)
         return NULL;
-    }
     series->start_missed = true;
     series->series_id = head->series_id;
     const struct sluice_series_identity identity = identity_of_head(head);
@@ -283,9 +270,8 @@ bool sluice_tracker_note_id(struct sluice_tracker *tracker, uint64_t image_id, u
     }
     tracker->last_image_id = image_id;
     tracker->ids_seen++;
-    if (tracker->second_client_said || tracker->id_step_run < SECOND_CLIENT_STEPS) {
+    if (tracker->second_client_said || tracker->id_step_run < SECOND_CLIENT_STEPS)
         return false;
-    }
     tracker->second_client_said = true;
     *clients = tracker->id_step;
     return true;
