@@ -265,6 +265,49 @@ static void a_full_disk_without_another_directory_ends_in_named_losses(void **st
     harness_free(h);
 }
 
+static int count_descriptors(void)
+{
+    int count = 0;
+    for (int fd = 0; fd < 1024; fd++)
+        count += fcntl(fd, F_GETFD) >= 0;
+    return count;
+}
+
+static void a_disk_that_stays_full_costs_no_descriptor_for_each_file(void **state)
+{
+    (void)state;
+    char small[300], filler[400];
+    struct harness *h = harness_new();
+    snprintf(small, sizeof(small), "%s/small", h->directory);
+    snprintf(filler, sizeof(filler), "%s/filler", small);
+    assert_int_equal(mkdir(small, 0700), 0);
+    if (mount("tmpfs", small, "tmpfs", 0, "size=1m") != 0) {
+        print_message("cannot mount a tmpfs here: skipped\n");
+        harness_free(h);
+        skip();
+    }
+    h->settings.directories[0] = small;
+    h->settings.images_per_file = 1;
+    harness_start(h);
+    harness_open(h, 202);
+    harness_image(h, 0);
+    harness_work(h);
+    fill_up(filler);
+    int before = count_descriptors();
+    for (uint64_t id = 1; id < 201; id++)
+        harness_image(h, id);
+    harness_work(h);
+    assert_true(count_descriptors() <= before + 2);
+    assert_int_equal(unlink(filler), 0);
+    harness_image(h, 201);
+    harness_close(h);
+    check_identity(h->summary);
+    assert_int_equal(h->summary->written, 2);
+    assert_non_null(strstr(h->summary->reason, "No space left"));
+    assert_int_equal(umount2(small, MNT_DETACH), 0);
+    harness_free(h);
+}
+
 static void a_limit_on_the_file_size_fails_the_file_not_the_process(void **state)
 {
     (void)state;
@@ -306,6 +349,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_file_that_fails_while_an_image_is_recoded_fails_that_image_too),
         cmocka_unit_test(a_full_disk_goes_on_in_the_next_directory),
         cmocka_unit_test(a_full_disk_without_another_directory_ends_in_named_losses),
+        cmocka_unit_test(a_disk_that_stays_full_costs_no_descriptor_for_each_file),
         cmocka_unit_test(a_limit_on_the_file_size_fails_the_file_not_the_process),
     };
     return cmocka_run_group_tests_name("writer: faults", tests, NULL, NULL);
