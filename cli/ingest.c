@@ -38,7 +38,7 @@
 #define DONE_LOOK_NS  SLUICE_NS_PER_S
 #define GIVE_UP_NS    (10 * SLUICE_NS_PER_S)
 
-#define KEEP_BYTES (64 << 20) /* glibc's heaps of threads are of this size */
+#define KEEP_BYTES (64 << 20)
 
 struct ingest {
     struct sluice_config config;
@@ -180,12 +180,14 @@ static bool configure(struct ingest *ingest, const struct sluice_cli_settings *s
 
 /* ---- life ---- */
 
-/* libzmq allocates each message, and glibc gives free memory back to the system, which has to clear
- * it again for the next one. What is received is bounded by the ring, so the memory is kept: no
+/* libzmq allocates each message on its own thread and we free it on ours, and glibc gives free
+ * memory of such a thread's heap back to the system, which has to clear it again for the next
+ * message. So there is one heap, and it keeps what it has: the ring bounds how much that is, and no
  * page is touched for the first time once the ring has been full. Messages above the largest
  * threshold there is (32 MiB) are mapped one by one all the same. */
 static void keep_memory(void)
 {
+    mallopt(M_ARENA_MAX, 1);
     mallopt(M_MMAP_THRESHOLD, KEEP_BYTES / 2);
     mallopt(M_TRIM_THRESHOLD, -1);
     mallopt(M_TOP_PAD, KEEP_BYTES);
