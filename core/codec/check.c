@@ -3,11 +3,12 @@
  * The walk over the framing, and the check that is nothing but the walk. Design: lengths are only
  * ever compared with what is left, never added up, so that none can wrap. Invariant: the rest lies
  * inside the payload at every step. */
-#include <limits.h>
-
 #include <lz4.h>
 
 #include "core/codec/framing.h"
+
+/* One byte in a block of its own: its length field, and LZ4's bound for it (17), rounded up. */
+#define PAYLOAD_GROWTH_MAX 32
 
 static uint32_t read_u32_be(const uint8_t *from)
 {
@@ -93,7 +94,8 @@ enum sluice_status sluice_framing_next(struct sluice_framing *framing,
     block->decoded_bytes =
         framing->blocked_left < framing->block_bytes ? framing->blocked_left : framing->block_bytes;
     block->raw = framing->encoding == SLUICE_ENCODING_LZ4 && length == block->decoded_bytes;
-    if (!block->raw && (length > INT_MAX || block->decoded_bytes > LZ4_MAX_INPUT_SIZE))
+    if (!block->raw && (block->decoded_bytes > LZ4_MAX_INPUT_SIZE ||
+                        length > (uint32_t)LZ4_compressBound((int)block->decoded_bytes)))
         return SLUICE_MALFORMED;
     framing->blocked_left -= block->decoded_bytes;
     return SLUICE_OK;
@@ -112,4 +114,13 @@ enum sluice_status sluice_codec_check(enum sluice_encoding encoding, struct slui
     while (status == SLUICE_OK)
         status = sluice_framing_next(&framing, &block);
     return status == SLUICE_END ? SLUICE_OK : status;
+}
+
+size_t sluice_codec_payload_max(enum sluice_encoding encoding, size_t decoded_bytes)
+{
+    if (encoding == SLUICE_ENCODING_NONE)
+        return decoded_bytes;
+    return decoded_bytes > (SIZE_MAX - SLUICE_FRAMING_HEADER_BYTES) / PAYLOAD_GROWTH_MAX
+               ? SIZE_MAX
+               : SLUICE_FRAMING_HEADER_BYTES + PAYLOAD_GROWTH_MAX * decoded_bytes;
 }

@@ -33,6 +33,9 @@
 enum sluice_status sluice_codec_check(enum sluice_encoding encoding, struct sluice_span payload,
                                       size_t element_bytes, size_t decoded_bytes);
 
+/* No payload longer than this passes the check, whatever its block size. */
+size_t sluice_codec_payload_max(enum sluice_encoding encoding, size_t decoded_bytes);
+
 /* Working memory that a decoder or encoder may keep between calls. Zeroed memory is acceptable;
  * close frees it. One thread at a time. */
 struct sluice_codec_scratch {

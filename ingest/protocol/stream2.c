@@ -16,6 +16,9 @@
 #include "ingest/protocol/cbor_value.h"
 #include "ingest/protocol/stream2_message.h"
 
+/* User data up to this long are written down and cut where they do not fit. */
+#define USER_DATA_BYTES_CUT 8192
+
 enum {
     KEY_TYPE,
     KEY_SERIES_ID,
@@ -284,13 +287,31 @@ static enum sluice_status read_time(const struct decoding *decoding, int key, do
     return status == SLUICE_OK ? SLUICE_OK : bad_key(decoding, key, status, cursor.why);
 }
 
-/* User data never refuses an image: what does not fit is replaced by words that say so. */
+/* Where JSON text is cut so that no escape is: the start of one that `bytes` would split. */
+static size_t cut_between_escapes(const char *text, size_t bytes)
+{
+    size_t at = 0;
+
+    while (at < bytes) {
+        size_t length = text[at] != '\\' ? 1 : text[at + 1] == 'u' ? 6 : 2;
+
+        if (at + length > bytes)
+            break;
+        at += length;
+    }
+    return at;
+}
+
+/* User data never refuses an image. Text that does not fit is cut; what is too long even to be
+ * written down for that is replaced by words that say so. */
 static struct sluice_span read_user_data(const struct decoding *decoding,
                                          const struct sluice_text_buffer *buffer)
 {
+    char whole[USER_DATA_BYTES_CUT];
     struct sluice_cbor_cursor start, cursor;
     struct sluice_cbor_token token;
     struct sluice_json json;
+    size_t bytes;
 
     if (buffer == NULL || buffer->capacity == 0 || !find(decoding, KEY_USER_DATA, &start))
         return (struct sluice_span){0};
@@ -299,16 +320,21 @@ static struct sluice_span read_user_data(const struct decoding *decoding,
         return (struct sluice_span){0};
     cursor = start;
     sluice_json_init_fixed(&json, buffer->data, buffer->capacity);
-    if (sluice_cbor_write_json(&cursor, &json, buffer->capacity) != SLUICE_OK) {
+    if (sluice_cbor_write_json(&cursor, &json, buffer->capacity) == SLUICE_OK)
+        return (struct sluice_span){(const uint8_t *)json.text, json.bytes};
+    cursor = start;
+    sluice_json_init_fixed(&json, whole, sizeof(whole));
+    if (sluice_cbor_write_json(&cursor, &json, sizeof(whole)) != SLUICE_OK) {
         cursor = start;
         if (sluice_cbor_skip(&cursor) != SLUICE_OK)
             return (struct sluice_span){0};
-        sluice_json_init_fixed(&json, buffer->data, buffer->capacity);
+        sluice_json_init_fixed(&json, whole, sizeof(whole));
         sluice_cbor_write_omitted(&json, cursor.at - start.at);
-        if (json.failed)
-            return (struct sluice_span){0};
     }
-    return (struct sluice_span){(const uint8_t *)json.text, json.bytes};
+    bytes = json.bytes < buffer->capacity ? json.bytes : buffer->capacity - 1;
+    bytes = cut_between_escapes(whole, bytes);
+    memcpy(buffer->data, whole, bytes);
+    return (struct sluice_span){(const uint8_t *)buffer->data, bytes};
 }
 
 enum sluice_status sluice_stream2_decode(struct sluice_span message,

@@ -39,7 +39,8 @@ struct sluice_message_head {
 /* Where the decoder puts the JSON of an image's user data: the slot's own buffer. */
 struct sluice_text_buffer {
     char *data;
-    size_t capacity; /* text that does not fit becomes {"bytes":N,"omitted":true}, or nothing */
+    size_t capacity; /* text that does not fit is cut, not within an escape; above 8 KiB of it
+                        {"bytes":N,"omitted":true} */
 };
 
 /* True for bytes that can be the beginning of a Stream V2 message: a CBOR map, with or without the

@@ -119,7 +119,8 @@ static void deliver_start(struct sluice_source *source)
         sluice_log_error("source",
                          "start message refused: %s; its images will be saved as _nostart",
                          error.message);
-        if (verdict == SLUICE_START_NEW && source->head.has_unique_id)
+        if (verdict == SLUICE_START_NEW &&
+            (source->head.has_unique_id || source->head.has_series_id))
             sluice_source_close_series(source, SLUICE_ENDED_BY_NEW_START);
         sluice_tracker_note_start(&source->tracker, &source->head);
         return;

@@ -6,6 +6,7 @@
 #define SLUICE_INGEST_SOURCE_INTERNAL_H
 
 #include "ingest/protocol/stream2.h"
+#include "ingest/source/monitor.h"
 #include "ingest/source/slots.h"
 #include "ingest/source/source.h"
 #include "ingest/source/tracker.h"
@@ -18,6 +19,7 @@ struct sluice_source {
     struct sluice_source_settings settings;
     struct sluice_source_ports ports;
     void *context, *socket;
+    struct sluice_monitor monitor;
     char endpoint[256];
     int stop_fd;                  /* eventfd: wakes zmq_poll */
     _Atomic uint32_t stop_wanted; /* [edge STOP] */

@@ -189,9 +189,25 @@ static void wait_for_slots(struct sluice_source *source)
     sluice_wake_wait(source->ports.free_wake, prepared, WAIT_NS / 10);
 }
 
+static void look_at_connections(struct sluice_source *source)
+{
+    const struct sluice_source_settings *settings = &source->settings;
+    const bool left_alone = sluice_monitor_look(
+        &source->monitor, sluice_now_ns(source->ports.clock), settings->memory_bytes_max);
+    sluice_counter_set(source->ports.counters, SLUICE_COUNTER_SOURCE_DISCONNECTS,
+                       source->monitor.disconnects);
+    if (!left_alone || settings->bind)
+        return;
+    zmq_disconnect(source->socket, source->endpoint); /* what is left of the old connection */
+    if (zmq_connect(source->socket, settings->endpoint) != 0)
+        sluice_log_error("source", "cannot connect again to %s: %s", settings->endpoint,
+                         zmq_strerror(errno));
+}
+
 static void wait_for_work(void *context)
 {
     struct sluice_source *source = context;
+    look_at_connections(source);
     if (source->holding || source->finished || source->stopping) {
         wait_for_slots(source);
         return;
@@ -249,10 +265,23 @@ static enum sluice_status open_socket(struct sluice_source *source, struct sluic
     const int64_t message_max = (int64_t)settings->memory_bytes_max;
     zmq_setsockopt(source->socket, ZMQ_RCVHWM, &hwm, sizeof(hwm));
     zmq_setsockopt(source->socket, ZMQ_LINGER, &linger, sizeof(linger));
+    /* A detector that lost its power says no goodbye, and we never send: only this notices. */
+    const int keepalive = 1, keepalive_idle_s = 10, keepalive_interval_s = 5, keepalive_count = 3;
+    zmq_setsockopt(source->socket, ZMQ_TCP_KEEPALIVE, &keepalive, sizeof(keepalive));
+    zmq_setsockopt(source->socket, ZMQ_TCP_KEEPALIVE_IDLE, &keepalive_idle_s,
+                   sizeof(keepalive_idle_s));
+    zmq_setsockopt(source->socket, ZMQ_TCP_KEEPALIVE_INTVL, &keepalive_interval_s,
+                   sizeof(keepalive_interval_s));
+    zmq_setsockopt(source->socket, ZMQ_TCP_KEEPALIVE_CNT, &keepalive_count,
+                   sizeof(keepalive_count));
     /* libzmq allocates what a frame's header claims: no more than the ring may hold. */
     zmq_setsockopt(source->socket, ZMQ_MAXMSGSIZE, &message_max, sizeof(message_max));
     if (buffer > 0)
         zmq_setsockopt(source->socket, ZMQ_RCVBUF, &buffer, sizeof(buffer));
+    const enum sluice_status status =
+        sluice_monitor_open(&source->monitor, source->context, source->socket, error);
+    if (status != SLUICE_OK)
+        return status;
     const int rc = settings->bind ? zmq_bind(source->socket, settings->endpoint)
                                   : zmq_connect(source->socket, settings->endpoint);
     if (rc != 0) {
@@ -285,7 +314,7 @@ enum sluice_status sluice_source_create(const struct sluice_source_settings *set
         goto fail;
     }
     status = sluice_slots_init(&source->slots, settings->slots, settings->memory_bytes_max,
-                               settings->user_data_bytes_max);
+                               settings->user_data_bytes_max + 1);
     source->scratch_text = malloc(settings->user_data_bytes_max + 1);
     if (source->scratch_text == NULL)
         status = SLUICE_NO_MEMORY;
@@ -312,6 +341,7 @@ void sluice_source_destroy(struct sluice_source *source)
     sluice_series_destroy(source->waiting_open);
     sluice_slots_close(&source->slots);
     free(source->scratch_text);
+    sluice_monitor_close(&source->monitor);
     if (source->socket != NULL)
         zmq_close(source->socket);
     if (source->context != NULL)

@@ -289,9 +289,7 @@ enum sluice_status sluice_file_chunk(struct sluice_follow_file *file, uint64_t r
                                 shape->dataset, c->unreadable);
     size_t element_bytes = sluice_dtype_bytes(shape->dtype);
     size_t plane_bytes = (size_t)shape->width * shape->height * element_bytes;
-    size_t limit = sluice_codec_bound(c->encoding, element_bytes, plane_bytes);
-    if (limit < plane_bytes)
-        limit = plane_bytes;
+    size_t limit = sluice_codec_payload_max(c->encoding, plane_bytes);
     hsize_t stored = 0;
     uint32_t filter_mask = 0;
     bool too_large = false, ok = false;

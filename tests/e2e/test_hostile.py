@@ -189,6 +189,17 @@ class Hostile(e2e.Case):
         parts = [[b"{}", good], [b""] * 3, [good] * 40]
         self.between_good_ones(parts)
 
+    def test_a_message_above_the_memory_bound_is_heard_of(self):
+        """libzmq drops it with its connection, and the stream goes on after it."""
+        ingest = self.ingest(settings=["ring.memory_bytes_max=1MiB"])
+        self.detector.send(e2e.start(SHAPE, "u2", 2), e2e.image(0, {"threshold_1": PIXELS}))
+        ingest.wait_counter("writer_images_visible", 1)
+        self.detector.send(b"\0" * (2 << 20))
+        ingest.wait_said("connection lost")
+        self.detector.send(e2e.image(1, {"threshold_1": PIXELS}), e2e.end())
+        self.assertEqual(ingest.wait(), 0)
+        self.assert_counts(ingest.summaries[0], written=2, lost=0)
+
     def test_lying_starts_do_not_stop_the_images(self):
         ingest = self.ingest(series=0)
         starts = [

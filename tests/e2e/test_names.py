@@ -103,7 +103,7 @@ class Names(e2e.Case):
 
     def test_wrong_patterns_are_usage_errors(self):
         for pattern, said in (("/etc/$id", "relative"), ("../$id", "'..'"), ("a//b", "empty"),
-                              ("a/$id/", "empty"), ("$user", "$unique_id"), ("x" * 200, "160")):
+                              ("a/$id/", "empty"), ("$user", "$unique_id"), ("x" * 200, "140")):
             with self.subTest(pattern):
                 ingest = self.ingest(settings=[f"writer.name={pattern}"], wait_ready=False)
                 self.assertEqual(ingest.wait(), 2)

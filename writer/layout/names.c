@@ -17,7 +17,7 @@
 #include "core/clock.h"
 
 /* Longest component of NAME, so that "_<channel>_master.h5" still fits into a file name. */
-#define COMPONENT_BYTES_MAX 160
+#define COMPONENT_BYTES_MAX 140
 
 static bool is_letter(char c)
 {

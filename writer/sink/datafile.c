@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/log.h"
 #include "writer/h5/h5.h"
 
 struct sluice_datafile *sluice_datafile_new(struct sluice_slab *slab, uint64_t index,
@@ -176,8 +177,8 @@ static enum sluice_status close_and_sync(const struct sluice_sink *sink,
     if (fd >= 0)
         close(fd);
     if (status == SLUICE_OK && chmod(file->path, sink->settings->mode & ~0222u) != 0)
-        status =
-            sluice_error_errno(error, SLUICE_SYSTEM, errno, "cannot make %s read-only", file->path);
+        sluice_log_warning("writer", "cannot make the finished file read-only: %s file=%s",
+                           strerror(errno), file->path);
     return status;
 }
 

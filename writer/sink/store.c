@@ -69,8 +69,7 @@ static void shape_like(struct sluice_open_series *series, const struct sluice_im
         channel->dtype = plane->dtype;
         channel->encoding = plane->encoding;
     }
-    if (!series->has_shape && image->user_data.bytes > 0 &&
-        series->sink->settings->user_data_bytes_max > 0)
+    if (image->user_data.bytes > 0 && series->sink->settings->user_data_bytes_max > 0)
         series->user_data_bytes = series->sink->settings->user_data_bytes_max + 1;
     series->has_shape = true;
     series->metadata->width = series->channels[0].width;
@@ -284,6 +283,11 @@ static enum sluice_status write_image(struct sluice_open_series *series,
         checksums[plane->channel_index] = sluice_checksum(plane->payload);
         cell.bytes += plane->payload.bytes;
     }
+    if (image->user_data.bytes > 0 && pending->file->live->columns.user_data_bytes == 0)
+        sluice_log_warning(
+            "writer",
+            "user data left out: the first image of the file had none image_id=%" PRIu64 " file=%s",
+            image->image_id, pending->file->path);
     sluice_columns_add(&pending->file->live->columns, &cell, checksums, image->user_data);
     series->tally.bytes_written += cell.bytes;
     if (series->unflushed++ == 0)

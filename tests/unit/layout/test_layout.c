@@ -73,11 +73,11 @@ static void names_that_do_not_fit_are_refused(void **state)
     assert_int_equal(
         sluice_layout_series_name(pattern, &series, OPEN_NS, name, sizeof(name), &error),
         SLUICE_CONFIG);
-    pattern[161] = '\0'; /* fits the buffer, but not a file name with its endings */
+    pattern[141] = '\0'; /* fits the buffer, but not a file name with its endings */
     assert_int_equal(
         sluice_layout_series_name(pattern, &series, OPEN_NS, name, sizeof(name), &error),
         SLUICE_CONFIG);
-    pattern[160] = '\0';
+    pattern[140] = '\0';
     assert_int_equal(sluice_layout_series_name(pattern, &series, OPEN_NS, name, sizeof(name), NULL),
                      SLUICE_OK);
 }
