@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/statvfs.h>
 #include <time.h>
@@ -27,7 +26,6 @@
 #define TIMEOUT_NS         (120 * SLUICE_NS_PER_S)
 #define SLOWEST_BYTES_S    UINT64_C(20000000) /* below, a round is given up */
 #define SPACE_MARGIN_BYTES (UINT64_C(256) << 20)
-#define WARM_SHARE         4    /* of the machine's memory at most */
 #define SENDER_BOUND       0.05 /* of the time in which it was sending */
 #define AT_ONCE            1.1  /* receiver and sender end together */
 #define TEXT_BYTES         65536
@@ -262,26 +260,6 @@ static enum sluice_status check_space(const struct sluice_round_settings *settin
     return SLUICE_OK;
 }
 
-/* A virtual machine may have given its free memory back to the host; whoever takes it first pays
- * for getting it again, several times what the copy costs. Therefore as much memory as the round's
- * page cache will need is touched and freed right before it, for every receiver alike. */
-static void warm(const struct sluice_round_settings *settings)
-{
-    const uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
-    const uint64_t most = (uint64_t)sysconf(_SC_PHYS_PAGES) * page_bytes / WARM_SHARE;
-    const uint64_t wanted = settings->images * settings->set->bytes_about;
-    const size_t bytes = (size_t)(wanted < most ? wanted : most);
-    volatile char *memory =
-        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) {
-        return; /* then the first receiver warms it for the others */
-    }
-    for (size_t at = 0; at < bytes && !*settings->stop; at += page_bytes) {
-        memory[at] = 1;
-    }
-    munmap((void *)(uintptr_t)memory, bytes);
-}
-
 static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
 {
     (void)info;
@@ -346,7 +324,6 @@ enum sluice_status sluice_round_run(const struct sluice_round_settings *settings
     *round = (struct sluice_round){.receiver = receiver};
     enum sluice_status status = check_space(settings, error);
     if (status == SLUICE_OK) {
-        warm(settings);
         status = choose_endpoint(&run, error);
     }
     if (status == SLUICE_OK) {
