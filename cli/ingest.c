@@ -6,8 +6,8 @@
  *        ^                     |
  *        +----- free slots ----+
  *
- * The main thread owns the signals. The first SIGINT or SIGTERM drains: the source takes what is
- * there already and closes the series, the writer writes what is in the ring, all within
+ * The main thread owns the signals. The first SIGINT, SIGTERM or SIGHUP drains: the source takes
+ * what is there already and closes the series, the writer writes what is in the ring, all within
  * writer.drain_timeout_ms. The second one gives up what is not written yet and says what that was.
  * Should even the closing of files hang, or nobody read our stdout, the process leaves after
  * GIVE_UP_NS. */
@@ -361,7 +361,7 @@ static void drain(struct ingest *ingest, const sigset_t *signals)
     bool given_up = false;
     while (!sluice_load_acquire(&ingest->writer_agent.done)) {
         const int number = wait_signal(signals, DRAIN_LOOK_NS);
-        const bool again = number == SIGINT || number == SIGTERM;
+        const bool again = number > 0 && number != SIGUSR1;
         const bool late = sluice_now_ns(clock) >= deadline_ns;
         if (!again && !late) {
             continue;
@@ -405,15 +405,25 @@ static void run(struct ingest *ingest, const sigset_t *signals)
     while (number < 0 && !sluice_load_acquire(&ingest->writer_agent.done)) { /* [edge AGENT_DONE] */
         number = wait_signal(signals, DONE_LOOK_NS);
     }
-    if (number == SIGINT || number == SIGTERM) {
+    if (number > 0 && number != SIGUSR1) {
         sluice_log_info("ingest", "%s: draining; a second one gives up what is not written yet",
-                        number == SIGINT ? "SIGINT" : "SIGTERM");
+                        strsignal(number));
         sluice_source_request_stop(ingest->source);
         drain(ingest, signals);
     }
     sluice_agent_join(&ingest->source_agent);
     sluice_agent_join(&ingest->writer_agent);
     end_service(ingest, signals);
+}
+
+/* The worst series, and what was refused outside of any. */
+static int exit_code(const struct ingest *ingest)
+{
+    const uint64_t stray = sluice_counter_get(ingest->counters, SLUICE_COUNTER_SOURCE_STRAY);
+    if (stray == 0)
+        return ingest->worst;
+    sluice_log_error("ingest", "%" PRIu64 " messages of no series were refused", stray);
+    return worse(ingest->worst, SLUICE_EXIT_LOSSES);
 }
 
 int sluice_verb_ingest(int argc, char **argv)
@@ -436,6 +446,7 @@ int sluice_verb_ingest(int argc, char **argv)
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGHUP); /* the terminal is gone: the data are not */
     sigaddset(&signals, SIGUSR1);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
@@ -453,7 +464,7 @@ int sluice_verb_ingest(int argc, char **argv)
         _exit(SLUICE_EXIT_FAILED);
     }
     run(&ingest, &signals);
-    const int code = ingest.worst;
+    const int code = exit_code(&ingest);
     destroy(&ingest);
     return code;
 }

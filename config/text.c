@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The character at *text, which moves on; UINT32_MAX when it is not UTF-8. */
@@ -44,16 +45,24 @@ bool sluice_text_is_name(const char *text)
     return *text != '\0' && *text != '.' && text[strspn(text, safe)] == '\0';
 }
 
+/* "*", or a number that a TCP port can be; 0 is any, like "*". */
+static bool is_port(const char *text)
+{
+    char *end;
+    if (strcmp(text, "*") == 0)
+        return true;
+    if (*text < '0' || *text > '9')
+        return false;
+    unsigned long port = strtoul(text, &end, 10);
+    return *end == '\0' && port <= 65535;
+}
+
 bool sluice_text_is_endpoint(const char *text)
 {
-    static const char *const transports[] = {"tcp://", "ipc://", "inproc://"};
-    for (size_t i = 0; i < sizeof transports / sizeof *transports; i++) {
-        size_t bytes = strlen(transports[i]);
-        if (strncmp(text, transports[i], bytes) == 0) {
-            const char *address = text + bytes;
-            const char *colon = strrchr(address, ':');
-            return *address != '\0' && (i != 0 || (colon && colon != address && colon[1] != '\0'));
-        }
-    }
-    return false;
+    if (strncmp(text, "ipc://", 6) == 0)
+        return text[6] != '\0';
+    if (strncmp(text, "tcp://", 6) != 0)
+        return false;
+    const char *colon = strrchr(text + 6, ':');
+    return colon != NULL && colon != text + 6 && is_port(colon + 1);
 }

@@ -13,7 +13,7 @@ bool sluice_text_is_printable(const char *text);
 /* Letters, digits and ._- only, not empty, no leading dot: safe as part of a file name. */
 bool sluice_text_is_name(const char *text);
 
-/* tcp://HOST:PORT, ipc://PATH or inproc://NAME. */
+/* tcp://HOST:PORT or ipc://PATH. */
 bool sluice_text_is_endpoint(const char *text);
 
 #endif

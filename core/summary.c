@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Design: the order of the keys is that of the documented line; "name" and, for a failed series,
- * "reason" follow it. Nothing is computed here: the counting is done where the images are. */
+ * Design: the order of the keys is that of the documented line; for a failed series "reason"
+ * follows. Nothing is computed here: the counting is done where the images are. */
 #include "core/summary.h"
 
 #include <stdlib.h>
@@ -102,7 +102,6 @@ void sluice_summary_json(const struct sluice_summary *summary, struct sluice_jso
     for (size_t i = 0; i < summary->file_count; i++)
         sluice_json_text(json, summary->files[i]);
     sluice_json_array_end(json);
-    put_text(json, "name", summary->name);
     if (summary->failed)
         put_text(json, "reason", summary->reason);
     sluice_json_object_end(json);

@@ -247,6 +247,13 @@ static void note_second_client(struct sluice_source *source)
     }
 }
 
+/* Of no series: only the counter and the exit code know of it. */
+static void refuse_stray(struct sluice_source *source)
+{
+    sluice_counter_add(source->ports.counters, SLUICE_COUNTER_SOURCE_STRAY, 1);
+    refuse(source, &source->decode_error);
+}
+
 /* An image of a series that is not open. */
 static void deliver_homeless(struct sluice_source *source, enum sluice_image_verdict verdict)
 {
@@ -264,7 +271,7 @@ static void deliver_homeless(struct sluice_source *source, enum sluice_image_ver
                            (unsigned long long)source->head.image_id,
                            (unsigned long long)source->head.series_id);
     } else {
-        refuse(source, &source->decode_error);
+        refuse_stray(source);
         return;
     }
     sluice_counter_add(source->ports.counters, SLUICE_COUNTER_SOURCE_FOREIGN, 1);
@@ -284,7 +291,7 @@ static enum sluice_status deliver_image(struct sluice_source *source)
     sluice_counter_add(source->ports.counters, SLUICE_COUNTER_SOURCE_IMAGES, 1);
     if (verdict == SLUICE_IMAGE_MISSED_START) {
         if (!planes_agree(image, &source->decode_error)) {
-            refuse(source, &source->decode_error);
+            refuse_stray(source);
             return SLUICE_OK;
         }
         open_without_start(source);

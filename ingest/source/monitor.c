@@ -38,8 +38,8 @@ static void lost(struct sluice_monitor *monitor, int64_t now_ns, uint64_t messag
     monitor->disconnects++;
     monitor->left_alone_ns = now_ns;
     sluice_log_warning("source",
-                       "connection lost: the detector went away, or it sent a message above "
-                       "ring.memory_bytes_max=%" PRIu64 " endpoint=%s",
+                       "connection lost: the detector went away, or it sent a message larger than "
+                       "ring.memory_bytes_max and 1 GiB allow (%" PRIu64 " bytes) endpoint=%s",
                        message_bytes_max, peer);
 }
 

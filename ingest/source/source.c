@@ -21,9 +21,10 @@
 #include "core/log.h"
 #include "ingest/source/internal.h"
 
-#define BATCH            64
-#define IDLE_COMPLETE_NS SLUICE_NS_PER_S          /* idle limit once every image is visible */
-#define WAIT_NS          (100 * SLUICE_NS_PER_MS) /* a sleep never lasts longer */
+#define BATCH               64
+#define IDLE_COMPLETE_NS    SLUICE_NS_PER_S          /* idle limit once every image is visible */
+#define MESSAGE_BYTES_LEAST (UINT64_C(1) << 30)      /* the bound on a message is never lower */
+#define WAIT_NS             (100 * SLUICE_NS_PER_MS) /* a sleep never lasts longer */
 
 /* ---- the message in hand ---- */
 
@@ -189,15 +190,23 @@ static void wait_for_slots(struct sluice_source *source)
     sluice_wake_wait(source->ports.free_wake, prepared, WAIT_NS / 10);
 }
 
+/* A start message with the masks of a large detector may be larger than all that the ring holds. */
+static int64_t message_bytes_max(const struct sluice_source_settings *settings)
+{
+    return settings->memory_bytes_max > MESSAGE_BYTES_LEAST ? (int64_t)settings->memory_bytes_max
+                                                            : (int64_t)MESSAGE_BYTES_LEAST;
+}
+
 static void look_at_connections(struct sluice_source *source)
 {
     const struct sluice_source_settings *settings = &source->settings;
     const bool left_alone = sluice_monitor_look(
-        &source->monitor, sluice_now_ns(source->ports.clock), settings->memory_bytes_max);
+        &source->monitor, sluice_now_ns(source->ports.clock), message_bytes_max(settings));
     sluice_counter_set(source->ports.counters, SLUICE_COUNTER_SOURCE_DISCONNECTS,
                        source->monitor.disconnects);
     if (!left_alone || settings->bind)
         return;
+    sluice_counter_add(source->ports.counters, SLUICE_COUNTER_SOURCE_STRAY, 1);
     zmq_disconnect(source->socket, source->endpoint); /* what is left of the old connection */
     if (zmq_connect(source->socket, settings->endpoint) != 0)
         sluice_log_error("source", "cannot connect again to %s: %s", settings->endpoint,
@@ -262,7 +271,7 @@ static enum sluice_status open_socket(struct sluice_source *source, struct sluic
     const int hwm = (int)settings->receive_hwm;
     const int buffer = (int)settings->receive_buffer_bytes;
     const int linger = 0;
-    const int64_t message_max = (int64_t)settings->memory_bytes_max;
+    const int64_t message_max = message_bytes_max(settings);
     zmq_setsockopt(source->socket, ZMQ_RCVHWM, &hwm, sizeof(hwm));
     zmq_setsockopt(source->socket, ZMQ_LINGER, &linger, sizeof(linger));
     /* A detector that lost its power says no goodbye, and we never send: only this notices. */
@@ -274,7 +283,7 @@ static enum sluice_status open_socket(struct sluice_source *source, struct sluic
                    sizeof(keepalive_interval_s));
     zmq_setsockopt(source->socket, ZMQ_TCP_KEEPALIVE_CNT, &keepalive_count,
                    sizeof(keepalive_count));
-    /* libzmq allocates what a frame's header claims: no more than the ring may hold. */
+    /* libzmq allocates what a frame's header claims, so there must be a bound. */
     zmq_setsockopt(source->socket, ZMQ_MAXMSGSIZE, &message_max, sizeof(message_max));
     if (buffer > 0)
         zmq_setsockopt(source->socket, ZMQ_RCVBUF, &buffer, sizeof(buffer));

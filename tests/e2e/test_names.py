@@ -136,7 +136,7 @@ class Names(e2e.Case):
         for bad, said in (("../" * 1365, "too long"), ("a\0/../b", "NUL")):
             with self.subTest(said):
                 s, ingest = self.record(*self.messages(unique_id=bad), *self.messages(**good),
-                                        settings=["writer.name=$unique_id"])
+                                        settings=["writer.name=$unique_id"], code=3)
                 self.assertTrue(ingest.said("series_unique_id") and ingest.said(said), ingest.log)
                 self.assert_counts(s, received=2, written=2, lost=0)
                 self.assertEqual(self.files(), ["good.nxs", "good_data_000001.h5",

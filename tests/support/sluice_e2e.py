@@ -360,8 +360,8 @@ class Case(unittest.TestCase):
         self.detector.close()
         self._directory.cleanup()
 
-    def ingest(self, series=1, settings=(), directory=None, **more):
-        i = Ingest(self.detector.endpoint, directory or self.directory, series, settings,
+    def ingest(self, series=1, settings=(), directory=None, endpoint=None, **more):
+        i = Ingest(endpoint or self.detector.endpoint, directory or self.directory, series, settings,
                    state=self.directory, **more)
         self._open.append(i)
         return i

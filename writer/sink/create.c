@@ -3,10 +3,12 @@
  * Creates a data file: all objects, attributes included, are made before SWMR starts, since nothing
  * can be created afterwards.
  *
- * The path is taken with O_EXCL by a file of our own, which HDF5 then truncates: so the reason of a
- * refusal is an errno, and mode and group stand before the first byte. The chunk cache is set on
- * the file, because SWMR's start resets what was set on a dataset. `finished` is allocated early: a
- * cell that exists before SWMR starts can be rewritten, while a contiguous one would read as 0. */
+ * The file is made under a name of its own and gets its path, which must be free, when SWMR has
+ * started: so whoever finds it can open it, also after a kill at any moment. HDF5 truncates a file
+ * that was made here before: so the reason of a refusal is an errno, and mode and group stand
+ * before the first byte. The chunk cache is set on the file, because SWMR's start resets what was
+ * set on a dataset. `finished` is allocated early: a cell that exists before SWMR starts can be
+ * rewritten, while a contiguous one would read as 0. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,18 +18,47 @@
 #include <unistd.h>
 
 #include "writer/h5/h5.h"
+#include "writer/layout/layout.h"
 #include "writer/sink/datafile.h"
 
 #define CHUNK_CACHE_SLOTS 127
 #define CHUNK_CACHE_BYTES (512 * 1024)
 
-static enum sluice_status take_path(const struct sluice_sink *sink, const char *path,
-                                    struct sluice_error *error)
+/* `.BASE.<pid>` beside `path`. */
+static enum sluice_status hidden_name(const char *path, char *hidden, size_t bytes,
+                                      struct sluice_error *error)
+{
+    const char *base = sluice_layout_base_name(path);
+    int length =
+        snprintf(hidden, bytes, "%.*s.%s.%ld", (int)(base - path), path, base, (long)getpid());
+    if (length < 0 || (size_t)length >= bytes)
+        return sluice_error_set(error, SLUICE_LIMIT, "the path %s is too long", path);
+    return SLUICE_OK;
+}
+
+/* Gives the file its path without ever replacing another. */
+static enum sluice_status appear(const char *hidden, const char *path, struct sluice_error *error)
+{
+    if (renameat2(AT_FDCWD, hidden, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
+        return SLUICE_OK;
+    if (errno == EINVAL || errno == ENOSYS) { /* a file system that does not know it */
+        if (link(hidden, path) == 0) {
+            unlink(hidden);
+            return SLUICE_OK;
+        }
+    }
+    return sluice_error_errno(error, errno == EEXIST ? SLUICE_EXISTS : SLUICE_IO, errno,
+                              "cannot create %s", path);
+}
+
+static enum sluice_status make_empty(const struct sluice_sink *sink, const char *path,
+                                     struct sluice_error *error)
 {
     int fd = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+    if (fd < 0 && errno == EEXIST && unlink(path) == 0) /* of a dead process with our number */
+        fd = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
     if (fd < 0)
-        return sluice_error_errno(error, errno == EEXIST ? SLUICE_EXISTS : SLUICE_IO, errno,
-                                  "cannot create %s", path);
+        return sluice_error_errno(error, SLUICE_IO, errno, "cannot create %s", path);
     enum sluice_status status = SLUICE_OK;
     if (sink->has_gid && fchown(fd, (uid_t)-1, sink->gid) != 0)
         status = sluice_error_errno(error, SLUICE_SYSTEM, errno, "cannot give %s to group %s", path,
@@ -213,22 +244,28 @@ enum sluice_status sluice_datafile_create(const struct sluice_sink *sink, struct
     int64_t begin_ns = sluice_now_ns(sink->clock);
     struct sluice_datafile_live *live = calloc(1, sizeof(*live));
     char *path = sluice_slab_text(slab, plan->path);
+    char hidden[SLUICE_PATH_BYTES + 32];
     enum sluice_status status;
     if (live == NULL || path == NULL) {
         status =
             sluice_error_set(error, SLUICE_NO_MEMORY, "no memory for data file %s", plan->path);
         goto fail;
     }
-    status = take_path(sink, path, error);
+    status = hidden_name(path, hidden, sizeof(hidden), error);
+    if (status == SLUICE_OK)
+        status = make_empty(sink, hidden, error);
     if (status != SLUICE_OK)
         goto fail;
     live->channel_count = plan->channel_count;
-    live->file = create_file(path);
+    live->file = create_file(hidden);
     status = live->file < 0 ? sluice_h5_error(error, SLUICE_IO, "cannot create it")
                             : create_objects(file, live, plan, error);
+    if (status == SLUICE_OK)
+        status = appear(hidden, path, error);
     if (status != SLUICE_OK) {
-        sluice_error_prefix(error, "data file %s", path);
-        unlink(path);
+        if (status != SLUICE_EXISTS)
+            sluice_error_prefix(error, "data file %s", path);
+        unlink(hidden);
         goto fail;
     }
     file->path = path;

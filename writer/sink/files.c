@@ -3,9 +3,9 @@
  * The files of a series: an array sorted by index, so that ids far ahead cost nothing for what is
  * between. Records stay until the series ends; at most files_open_max of them are open.
  *
- * Beyond that the oldest by creation closes, but never the one that is the series' last so far
- * while there is another: every file but the last must have all its rows, and how far the last one
- * reaches is known only at the end. */
+ * Beyond that the oldest by creation closes, but never the one that stays the series' last: every
+ * file but the last must have all its rows, and how far the last one reaches is known only at the
+ * end. With files_open_max 1 an image for an earlier file therefore opens a second one. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -156,16 +156,16 @@ static void make_room(struct sluice_open_series *series, uint64_t index)
         const struct sluice_datafile *last = last_file(series);
         struct sluice_datafile *oldest = NULL;
         for (uint32_t i = 0; i < series->open_count; i++)
-            if ((series->open[i] != last || most == 1) &&
+            if ((series->open[i] != last || index > last->index) &&
                 (oldest == NULL || series->open[i]->creation < oldest->creation))
                 oldest = series->open[i];
+        if (oldest == NULL)
+            return; /* only the last one: it stays, and the new one comes beside it */
         sluice_log_warning("writer",
                            "file closed before it is complete, later images for it are refused "
                            "(writer.files_open_max) file=%s images=%" PRIu64 " of %" PRIu64,
                            oldest->path, oldest->written_count, oldest->capacity);
-        bool stays_last = oldest == last && index < last->index;
-        sluice_files_close(series, oldest,
-                           stays_last ? sluice_datafile_rows_written(oldest) : oldest->capacity);
+        sluice_files_close(series, oldest, oldest->capacity);
     }
 }
 

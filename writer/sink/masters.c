@@ -8,9 +8,9 @@
  * rows that are visible, and the next file its place.
  *
  * Masks of big detectors and long lists of files make a master slow, and images wait meanwhile: so
- * they are written at most once a second and take at most a twentieth of the time; what was due is
- * made up for later. They lie with the first data file; where that disk is full at the end, the
- * last ones go to the directory in use, and name the data files elsewhere in full. */
+ * they take at most a twentieth of the time; what was due is made up for later. They lie with the
+ * first data file; where that disk is full at the end, the last ones go to the directory in use,
+ * and name the data files elsewhere in full. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +20,6 @@
 #include "writer/master/master.h"
 #include "writer/sink/series.h"
 
-#define INTERVAL_NS  SLUICE_NS_PER_S
 #define PAUSE_FACTOR 20
 
 /* The files to map, in `list`, which has room for all. */
@@ -102,9 +101,7 @@ static enum sluice_status write_masters(struct sluice_open_series *series,
     enum sluice_status status = write_channels(series, state, error);
     int64_t now_ns = sluice_sink_took(series->sink, SLUICE_COUNTER_WRITER_MASTER_MAX, begin_ns,
                                       "writing the masters", series->name);
-    int64_t pause_ns = PAUSE_FACTOR * (now_ns - begin_ns);
-    series->master_due = false;
-    series->master_next_ns = now_ns + (pause_ns > INTERVAL_NS ? pause_ns : INTERVAL_NS);
+    series->master_next_ns = now_ns + PAUSE_FACTOR * (now_ns - begin_ns);
     if (status == SLUICE_OK)
         series->master_exists = true;
     else

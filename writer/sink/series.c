@@ -99,7 +99,11 @@ static void name_channels(struct sluice_open_series *series)
     }
 }
 
-/* 0 means one file, which must be bounded all the same: its dimensions are finite. */
+/* One file is bounded too: its dimensions are finite. Room for so many costs nothing, and lets the
+ * announced number be too small. */
+#define ONE_FILE_LEAST 1000
+
+/* 0 means one file. */
 static uint64_t images_per_file(const struct sluice_open_series *series)
 {
     const struct sluice_writer_settings *settings = series->sink->settings;
@@ -107,7 +111,9 @@ static uint64_t images_per_file(const struct sluice_open_series *series)
     uint64_t most = settings->images_per_file_max > 0 ? settings->images_per_file_max : 1;
     if (settings->images_per_file > 0)
         return settings->images_per_file;
-    return number > 0 && number < most ? number : most;
+    if (number == 0 || number > most)
+        return most;
+    return number > ONE_FILE_LEAST || most < ONE_FILE_LEAST ? number : ONE_FILE_LEAST;
 }
 
 static void tell_opened(const struct sluice_open_series *series)

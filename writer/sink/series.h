@@ -58,7 +58,7 @@ struct sluice_open_series {
     struct sluice_slab slab;
     struct sluice_datafile *last_used;
     uint64_t created_count;
-    struct sluice_datafile *open[SLUICE_FILES_OPEN_MAX]; /* in no order */
+    struct sluice_datafile *open[SLUICE_FILES_OPEN_MAX + 1]; /* in no order; see files.c */
     uint32_t open_count, planned_count;
 
     struct sluice_pending pending[SLUICE_PENDING_MAX];

@@ -100,10 +100,11 @@ static void axes_are_directions(void **state)
 
 static void endpoints_have_a_transport(void **state)
 {
-    static const char *const right[] = {"tcp://h:1",    "tcp://*:1",  "tcp://[::1]:5",
-                                        "ipc:///tmp/x", "inproc://x", "ipc://@abstract"};
-    static const char *const wrong[] = {"h:1",     "tcp://", "tcp://h",    "tcp://:1", "tcp://h:",
-                                        "udp://h", "ipc://", "http://h:1", "tcp:/h:1"};
+    static const char *const right[] = {"tcp://h:1", "tcp://*:1", "tcp://[::1]:5", "ipc:///tmp/x",
+                                        "ipc://@abstract"};
+    static const char *const wrong[] = {"h:1",      "tcp://",     "tcp://h",       "tcp://:1",
+                                        "tcp://h:", "udp://h",    "ipc://",        "http://h:1",
+                                        "tcp:/h:1", "inproc://x", "tcp://h:99999", "tcp://h:http"};
     (void)state;
     for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
         assert_true(sluice_text_is_endpoint(right[i]));

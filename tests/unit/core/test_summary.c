@@ -69,8 +69,7 @@ static void a_full_line_has_every_documented_key_in_order(void **state)
         "\"bytes_written\":900,\"seconds\":1.5,\"cpu_seconds\":0.25,"
         "\"latency_ms\":{\"p50\":0.5,\"p99\":1.25,\"max\":3},"
         "\"master\":\"/d/series_42_master.h5\","
-        "\"files\":[\"/d/series_42_data_000001.h5\",\"/d/series_42_data_000002.h5\"],"
-        "\"name\":\"series_42\"}");
+        "\"files\":[\"/d/series_42_data_000001.h5\",\"/d/series_42_data_000002.h5\"]}");
     sluice_summary_destroy(summary);
     sluice_summary_destroy(NULL);
 }
@@ -93,7 +92,7 @@ static void a_failed_series_without_a_file_says_why(void **state)
                 "\"images_foreign\":0,\"images_dropped\":0,\"images_failed\":0,"
                 "\"bytes_received\":0,\"bytes_written\":0,\"seconds\":0,\"cpu_seconds\":0,"
                 "\"latency_ms\":{\"p50\":null,\"p99\":null,\"max\":null},\"master\":null,"
-                "\"files\":[],\"name\":\"s\",\"reason\":\"no space left\"}");
+                "\"files\":[],\"reason\":\"no space left\"}");
     sluice_summary_destroy(summary);
 }
 

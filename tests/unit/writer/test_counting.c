@@ -387,11 +387,27 @@ static void what_waits_when_it_is_given_up_counts_as_dropped(void **state)
     harness_free(h);
 }
 
-static void one_file_is_bounded_by_the_number_and_rolls_over_beyond(void **state)
+static void one_file_takes_more_images_than_were_announced(void **state)
 {
     (void)state;
     struct harness *h = harness_new();
     h->settings.images_per_file = 0;
+    harness_start(h);
+    harness_open(h, 3);
+    for (uint64_t id = 0; id < 4; id++)
+        harness_image(h, id);
+    harness_close(h);
+    harness_counts(h, 4, 0, 0, 0);
+    assert_column(data_path(h, "series_7", 0), "image_id", 1, 2, 3, 4);
+    harness_free(h);
+}
+
+static void one_file_is_bounded_and_rolls_over_beyond(void **state)
+{
+    (void)state;
+    struct harness *h = harness_new();
+    h->settings.images_per_file = 0;
+    h->settings.images_per_file_max = 3;
     harness_start(h);
     harness_open(h, 3);
     for (uint64_t id = 0; id < 4; id++)
@@ -463,7 +479,8 @@ int main(void)
         cmocka_unit_test(a_late_start_that_does_not_fit_is_left_out),
         cmocka_unit_test(a_late_start_that_completes_the_series_says_so),
         cmocka_unit_test(what_waits_when_it_is_given_up_counts_as_dropped),
-        cmocka_unit_test(one_file_is_bounded_by_the_number_and_rolls_over_beyond),
+        cmocka_unit_test(one_file_takes_more_images_than_were_announced),
+        cmocka_unit_test(one_file_is_bounded_and_rolls_over_beyond),
         cmocka_unit_test(files_of_one_image_each_work),
         cmocka_unit_test(two_series_follow_each_other),
     };
