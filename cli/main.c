@@ -14,18 +14,10 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-#ifdef SLUICE_VERB_INGEST
     {"ingest", sluice_verb_ingest, "receive a detector's stream and write SWMR HDF5 files"},
-#endif
-#ifdef SLUICE_VERB_STATS
     {"stats", sluice_verb_stats, "statistics of every image, of finished or growing files"},
-#endif
-#ifdef SLUICE_VERB_SIMULATE
     {"simulate", sluice_verb_simulate, "be a detector: replay captured messages or make images"},
-#endif
-#ifdef SLUICE_VERB_BENCH
     {"bench", sluice_verb_bench, "measure the way of a frame on this machine"},
-#endif
     {"config", sluice_verb_config, "check a configuration and print what is in force"},
 };
 #define VERB_COUNT (sizeof verbs / sizeof *verbs)

@@ -2,7 +2,7 @@
  *
  * Design: one loop for every thread of the program. While do_work finds something it is called
  * again at once; when it finds nothing it is asked on for spin_us, and then the agent sleeps in its
- * own wait. One look at the clock a cycle: the end of a cycle is the beginning of the next.
+ * own wait.
  *
  * Invariant: agent threads never take SIGINT or SIGTERM. The mask is set before the thread is made
  * and inherited, so there is no moment in which it could. */
@@ -43,27 +43,22 @@ static void *run(void *argument)
     const struct sluice_clock *clock = sluice_clock_system();
     const int64_t spin_ns = (int64_t)agent->settings.spin_us * SLUICE_NS_PER_US;
     char name[THREAD_NAME_BYTES] = {0};
-    int64_t worst_ns = 0, now, idle_since = -1;
+    int64_t idle_since = -1;
 
     strncpy(name, agent->ops.name, sizeof name - 1);
     pthread_setname_np(pthread_self(), name);
     pin(agent);
-    now = sluice_now_ns(clock);
     for (;;) {
-        int64_t start = now;
         int work = agent->ops.do_work(agent->context);
+        int64_t now;
 
-        now = sluice_now_ns(clock);
-        if (now - start > worst_ns) {
-            worst_ns = now - start;
-            sluice_store_relaxed(&agent->worst_cycle_ns, worst_ns);
-        }
         if (work < 0)
             break;
         if (work > 0) {
             idle_since = -1;
             continue;
         }
+        now = sluice_now_ns(clock);
         if (idle_since < 0)
             idle_since = now;
         if (now - idle_since < spin_ns) {
@@ -72,7 +67,6 @@ static void *run(void *argument)
         }
         agent->ops.wait(agent->context);
         idle_since = -1;
-        now = sluice_now_ns(clock);
     }
     sluice_store_release(&agent->done, true); /* [edge AGENT_DONE] all that its cycles did */
     return NULL;
@@ -90,7 +84,6 @@ enum sluice_status sluice_agent_start(struct sluice_agent *agent,
     agent->context = context;
     agent->settings = *settings;
     agent->started = false;
-    sluice_store_relaxed(&agent->worst_cycle_ns, 0);
     sluice_store_relaxed(&agent->done, false);
     sigemptyset(&blocked);
     sigaddset(&blocked, SIGINT);

@@ -33,7 +33,6 @@ struct sluice_agent {
     struct sluice_agent_settings settings;
     pthread_t thread;
     bool started;
-    _Atomic int64_t worst_cycle_ns; /* the longest do_work so far; any thread may read it */
     _Atomic bool done; /* its last cycle is over; any thread may read it [edge AGENT_DONE] */
 };
 

@@ -83,16 +83,6 @@ int64_t sluice_bench_iterations(const sluice_bench *bench)
     return bench->state.iterations();
 }
 
-void sluice_bench_pause(sluice_bench *bench)
-{
-    bench->state.PauseTiming();
-}
-
-void sluice_bench_resume(sluice_bench *bench)
-{
-    bench->state.ResumeTiming();
-}
-
 void sluice_bench_set_items(sluice_bench *bench, int64_t items)
 {
     bench->state.SetItemsProcessed(items);

@@ -54,10 +54,6 @@ bool sluice_bench_next(struct sluice_bench *bench);
 bool sluice_bench_next_batch(struct sluice_bench *bench, int64_t count);
 int64_t sluice_bench_iterations(const struct sluice_bench *bench);
 
-/* Inside the loop: what stands between the two is not timed. Costs 0.2 to 1 us itself. */
-void sluice_bench_pause(struct sluice_bench *bench);
-void sluice_bench_resume(struct sluice_bench *bench);
-
 /* After the loop: totals of all iterations, shown a second. */
 void sluice_bench_set_items(struct sluice_bench *bench, int64_t items);
 void sluice_bench_set_bytes(struct sluice_bench *bench, int64_t bytes);

@@ -503,11 +503,6 @@ uint64_t sluice_follow_newest(const struct sluice_follow *follow)
     return follow->newest;
 }
 
-uint64_t sluice_follow_backlog(const struct sluice_follow *follow)
-{
-    return follow->backlog;
-}
-
 static struct sluice_follow_file *file_of(struct sluice_follow *follow,
                                           const struct sluice_follow_row *row, uint32_t channel,
                                           struct sluice_error *error)

@@ -62,10 +62,8 @@ enum sluice_status sluice_follow_next(struct sluice_follow *follow, int64_t time
 
 /* True when the set is complete: the writer closed it in order. */
 bool sluice_follow_finished(const struct sluice_follow *follow);
-/* Highest image number + 1 that is visible, and how many rows are visible but were not given yet.
- */
+/* Highest image number + 1 that is visible. */
 uint64_t sluice_follow_newest(const struct sluice_follow *follow);
-uint64_t sluice_follow_backlog(const struct sluice_follow *follow);
 
 /* The stored chunk of a written row, undecoded, in a buffer of the follower's (valid until its next
  * call). `encoding` is NONE where the chunk was stored without the filter. */

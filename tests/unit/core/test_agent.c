@@ -123,27 +123,6 @@ static void it_spins_for_as_long_as_it_was_told(void **state)
     sem_destroy(&worker.wake);
 }
 
-static int work_long_once(void *context)
-{
-    if (atomic_fetch_add((_Atomic int *)context, 1) == 0)
-        usleep(30000);
-    return atomic_load((_Atomic int *)context) < 10 ? 1 : SLUICE_AGENT_DONE;
-}
-
-static void the_longest_cycle_is_remembered(void **state)
-{
-    _Atomic int calls = 0;
-    struct sluice_agent agent = {0};
-    const struct sluice_agent_settings settings = {.cpu = -1};
-    const struct sluice_agent_ops slow = {"slow", work_long_once, wait_for_wake};
-
-    (void)state;
-    assert_int_equal(sluice_agent_start(&agent, &slow, &calls, &settings, NULL), SLUICE_OK);
-    sluice_agent_join(&agent);
-    assert_int_equal(calls, 10);
-    assert_true(sluice_load_relaxed(&agent.worst_cycle_ns) >= 30 * SLUICE_NS_PER_MS);
-}
-
 static void it_runs_on_the_cpu_it_was_given(void **state)
 {
     struct worker worker = {.work = SLUICE_AGENT_DONE};
@@ -218,7 +197,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_agent_works_waits_and_ends),
         cmocka_unit_test(it_spins_for_as_long_as_it_was_told),
-        cmocka_unit_test(the_longest_cycle_is_remembered),
         cmocka_unit_test(it_runs_on_the_cpu_it_was_given),
         cmocka_unit_test(a_cpu_that_is_not_there_is_only_a_warning),
         cmocka_unit_test(the_starter_keeps_its_own_signals),

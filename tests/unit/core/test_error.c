@@ -18,9 +18,9 @@ static void every_status_has_a_text(void **state)
 {
     (void)state;
     assert_string_equal(sluice_status_text(SLUICE_OK), "ok");
-    for (int i = 0; i <= SLUICE_INTERNAL; i++)
+    for (int i = 0; i <= SLUICE_SYSTEM; i++)
         assert_true(strlen(sluice_status_text((enum sluice_status)i)) > 0);
-    assert_string_equal(sluice_status_text((enum sluice_status)(SLUICE_INTERNAL + 1)),
+    assert_string_equal(sluice_status_text((enum sluice_status)(SLUICE_SYSTEM + 1)),
                         "unknown status");
     assert_string_equal(sluice_status_text((enum sluice_status)(-1)), "unknown status");
 }
