@@ -63,9 +63,10 @@ enum sluice_status sluice_stream2_decode(struct sluice_span message,
 /* Decodes a start message into a new series that the caller owns. Every key but the large arrays
  * (pixel_mask, flatfield, table), known or not, is kept in series->start_message as JSON of at most
  * 4 MiB; what does not fit is named there as {"bytes":N,"omitted":true}. series_id, image_size_x
- * and _y and image_dtype are required, null means unknown. A field with a wrong type is an error; a
- * mask, flatfield or table that cannot be decoded or whose shape is not the image's is left out
- * with a warning in the log (images matter more). On an error *series is NULL. */
+ * and _y and image_dtype are required, and channels must be names; null means unknown. Any other
+ * field with a wrong type is left out with a warning in the log, and so is a mask, flatfield or
+ * table that cannot be decoded or whose shape is not the image's: images matter more. On an error
+ * *series is NULL. */
 enum sluice_status sluice_stream2_start(struct sluice_span message, struct sluice_series **series,
                                         struct sluice_error *error);
 

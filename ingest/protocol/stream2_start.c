@@ -7,6 +7,7 @@
  * that nothing a detector says is lost for want of a place.
  *
  * Invariant: on an error the series is destroyed and *series is NULL. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -413,14 +414,30 @@ static void read_sample(const struct starting *starting)
     }
 }
 
-static enum sluice_status read_all(const struct starting *starting)
+/* Only what says which series it is and how its images look is needed to take them. Anything else
+ * that cannot be read is left out of the metadata with a warning; its value stays in the text. */
+static void leave_out(const struct starting *starting, enum sluice_status status)
 {
-    struct sluice_series *series = starting->series;
-    struct sluice_cbor_cursor cursor;
+    if (status == SLUICE_OK)
+        return;
+    sluice_log_warning(ROOM, "%s; left out", starting->error->message);
+    sluice_error_clear(starting->error);
+}
+
+static bool is_required(int field)
+{
+    return fields[field].how == HOW_ID || fields[field].how == HOW_SIZE || field == FIELD_UNIQUE_ID;
+}
+
+static enum sluice_status read_required(const struct starting *starting)
+{
+    const struct sluice_series *series = starting->series;
     enum sluice_status status = SLUICE_OK;
 
-    for (int field = 0; status == SLUICE_OK && field < FIELD_COUNT; field++)
-        status = read_field(starting, field);
+    for (int field = 0; status == SLUICE_OK && field < FIELD_COUNT; field++) {
+        if (is_required(field))
+            status = read_field(starting, field);
+    }
     if (status == SLUICE_OK)
         status = read_dtype(starting);
     if (status == SLUICE_OK &&
@@ -429,19 +446,43 @@ static enum sluice_status read_all(const struct starting *starting)
                          "an image is 4 GiB or larger, which no HDF5 chunk can hold");
     if (status == SLUICE_OK)
         status = read_channels(starting);
-    if (status == SLUICE_OK)
-        status = read_thresholds(starting);
-    if (status == SLUICE_OK)
-        status = read_goniometer(starting);
-    if (status == SLUICE_OK)
-        status = read_translation(starting);
-    if (status == SLUICE_OK)
-        status = read_saturation(starting);
-    if (status == SLUICE_OK)
-        status = sluice_stream2_text(starting->message, series, starting->error);
+    return status;
+}
+
+static void read_optional(const struct starting *starting)
+{
+    struct sluice_series *series = starting->series;
+    enum sluice_status status;
+
+    for (int field = 0; field < FIELD_COUNT; field++) {
+        if (!is_required(field))
+            leave_out(starting, read_field(starting, field));
+    }
+    leave_out(starting, read_thresholds(starting));
+    status = read_goniometer(starting);
+    if (status != SLUICE_OK)
+        series->axis_count = 0;
+    leave_out(starting, status);
+    status = read_translation(starting);
+    for (int i = 0; status != SLUICE_OK && i < 3; i++)
+        series->detector_translation[i] = NAN;
+    leave_out(starting, status);
+    leave_out(starting, read_saturation(starting));
+    read_sample(starting);
+}
+
+static enum sluice_status read_all(const struct starting *starting)
+{
+    struct sluice_series *series = starting->series;
+    struct sluice_cbor_cursor cursor;
+    enum sluice_status status = read_required(starting);
+
     if (status != SLUICE_OK)
         return status;
-    read_sample(starting);
+    read_optional(starting);
+    status = sluice_stream2_text(starting->message, series, starting->error);
+    if (status != SLUICE_OK)
+        return status;
     if (find(starting, FIELD_MASK, &cursor))
         sluice_stream2_pixel_masks(cursor, series);
     if (find(starting, FIELD_FLATFIELD, &cursor))
@@ -454,7 +495,8 @@ static enum sluice_status read_all(const struct starting *starting)
 enum sluice_status sluice_stream2_start(struct sluice_span message, struct sluice_series **series,
                                         struct sluice_error *error)
 {
-    struct starting starting = {.message = message, .error = error};
+    struct sluice_error own = {0};
+    struct starting starting = {.message = message, .error = error != NULL ? error : &own};
     struct sluice_cbor_cursor cursor;
     struct sluice_span type = {0};
     bool known = false;
