@@ -59,6 +59,8 @@ struct sluice_plane {
     enum sluice_dtype dtype;
     enum sluice_encoding encoding;
     uint32_t channel_index; /* in the series' channels; set by the source */
+    bool has_checksum;      /* `checksum` is sluice_checksum of the payload */
+    uint64_t checksum;
 };
 
 struct sluice_image {

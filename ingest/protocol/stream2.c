@@ -217,6 +217,10 @@ static enum sluice_status read_plane(const struct decoding *decoding,
     plane->channel_index = 0;
     element_bytes = sluice_dtype_bytes(plane->dtype);
     decoded_bytes = (size_t)plane->width * plane->height * element_bytes;
+    /* Before the walk over the framing, which jumps from block to block and would miss the cache at
+     * each: the checksum reads straight through, and is needed anyway. */
+    plane->checksum = sluice_checksum(plane->payload);
+    plane->has_checksum = true;
     status = sluice_codec_check(plane->encoding, plane->payload, element_bytes, decoded_bytes);
     if (status != SLUICE_OK)
         return sluice_error_set(

@@ -383,8 +383,10 @@ static enum sluice_status read_saturation(const struct starting *starting)
         return SLUICE_OK;
     status = sluice_cbor_read_int(&cursor, &starting->series->saturation_value,
                                   &starting->series->has_saturation_value);
-    return status == SLUICE_OK ? SLUICE_OK
-                               : bad_key(starting, FIELD_SATURATION, status, cursor.why);
+    if (status == SLUICE_OK)
+        return SLUICE_OK;
+    starting->series->has_saturation_value = false;
+    return bad_key(starting, FIELD_SATURATION, status, cursor.why);
 }
 
 /* What a beamline names its sample in the user data it arms the detector with: a text under one of

@@ -35,6 +35,7 @@ enum sluice_status sluice_recode_plane(struct sluice_recode *recode, struct slui
     if (status != SLUICE_OK)
         return status;
     plane->payload = (struct sluice_span){recode->out[c], bytes};
+    plane->has_checksum = false;
     plane->encoding = encoding;
     return SLUICE_OK;
 }

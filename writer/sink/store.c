@@ -280,7 +280,8 @@ static enum sluice_status write_image(struct sluice_open_series *series,
             return status;
         at_ns = sluice_sink_took(sink, SLUICE_COUNTER_WRITER_CHUNK_WRITE_MAX, at_ns,
                                  "writing a chunk", pending->file->path);
-        checksums[plane->channel_index] = sluice_checksum(plane->payload);
+        checksums[plane->channel_index] =
+            plane->has_checksum ? plane->checksum : sluice_checksum(plane->payload);
         cell.bytes += plane->payload.bytes;
     }
     if (image->user_data.bytes > 0 && pending->file->live->columns.user_data_bytes == 0)
