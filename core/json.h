@@ -43,4 +43,23 @@ void sluice_json_double(struct sluice_json *json, double value);
 void sluice_json_bool(struct sluice_json *json, bool value);
 void sluice_json_null(struct sluice_json *json);
 
+/* A member of an object: key and value. */
+static inline void sluice_json_put_text(struct sluice_json *json, const char *key, const char *text)
+{
+    sluice_json_key(json, key);
+    sluice_json_text(json, text);
+}
+
+static inline void sluice_json_put_uint(struct sluice_json *json, const char *key, uint64_t value)
+{
+    sluice_json_key(json, key);
+    sluice_json_uint(json, value);
+}
+
+static inline void sluice_json_put_double(struct sluice_json *json, const char *key, double value)
+{
+    sluice_json_key(json, key);
+    sluice_json_double(json, value);
+}
+
 #endif

@@ -38,31 +38,13 @@ const char *sluice_ended_by_name(enum sluice_ended_by ended_by)
     return "?";
 }
 
-static void put_uint(struct sluice_json *json, const char *key, uint64_t value)
-{
-    sluice_json_key(json, key);
-    sluice_json_uint(json, value);
-}
-
-static void put_double(struct sluice_json *json, const char *key, double value)
-{
-    sluice_json_key(json, key);
-    sluice_json_double(json, value);
-}
-
-static void put_text(struct sluice_json *json, const char *key, const char *value)
-{
-    sluice_json_key(json, key);
-    sluice_json_text(json, value);
-}
-
 static void put_counts(struct sluice_json *json, const struct sluice_summary *summary)
 {
-    put_uint(json, "images_expected", summary->expected);
-    put_uint(json, "images_received", summary->received);
-    put_uint(json, "images_written", summary->written);
-    put_uint(json, "images_visible", summary->visible);
-    put_uint(json, "images_lost", summary->lost);
+    sluice_json_put_uint(json, "images_expected", summary->expected);
+    sluice_json_put_uint(json, "images_received", summary->received);
+    sluice_json_put_uint(json, "images_written", summary->written);
+    sluice_json_put_uint(json, "images_visible", summary->visible);
+    sluice_json_put_uint(json, "images_lost", summary->lost);
     sluice_json_key(json, "lost_ranges");
     sluice_json_array_begin(json);
     for (size_t i = 0; i < summary->lost_range_count; i++) {
@@ -72,38 +54,38 @@ static void put_counts(struct sluice_json *json, const struct sluice_summary *su
         sluice_json_array_end(json);
     }
     sluice_json_array_end(json);
-    put_uint(json, "images_refused", summary->refused);
-    put_uint(json, "images_duplicate", summary->duplicate);
-    put_uint(json, "images_foreign", summary->foreign);
-    put_uint(json, "images_dropped", summary->dropped);
-    put_uint(json, "images_failed", summary->image_failures);
+    sluice_json_put_uint(json, "images_refused", summary->refused);
+    sluice_json_put_uint(json, "images_duplicate", summary->duplicate);
+    sluice_json_put_uint(json, "images_foreign", summary->foreign);
+    sluice_json_put_uint(json, "images_dropped", summary->dropped);
+    sluice_json_put_uint(json, "images_failed", summary->image_failures);
 }
 
 void sluice_summary_json(const struct sluice_summary *summary, struct sluice_json *json)
 {
     sluice_json_object_begin(json);
-    put_uint(json, "series_id", summary->series_id);
-    put_text(json, "state", summary->failed ? "failed" : "done");
-    put_text(json, "ended_by", sluice_ended_by_name(summary->ended_by));
+    sluice_json_put_uint(json, "series_id", summary->series_id);
+    sluice_json_put_text(json, "state", summary->failed ? "failed" : "done");
+    sluice_json_put_text(json, "ended_by", sluice_ended_by_name(summary->ended_by));
     put_counts(json, summary);
-    put_uint(json, "bytes_received", summary->bytes_received);
-    put_uint(json, "bytes_written", summary->bytes_written);
-    put_double(json, "seconds", summary->seconds);
-    put_double(json, "cpu_seconds", summary->cpu_seconds);
+    sluice_json_put_uint(json, "bytes_received", summary->bytes_received);
+    sluice_json_put_uint(json, "bytes_written", summary->bytes_written);
+    sluice_json_put_double(json, "seconds", summary->seconds);
+    sluice_json_put_double(json, "cpu_seconds", summary->cpu_seconds);
     sluice_json_key(json, "latency_ms");
     sluice_json_object_begin(json);
-    put_double(json, "p50", summary->latency_p50_ms);
-    put_double(json, "p99", summary->latency_p99_ms);
-    put_double(json, "max", summary->latency_max_ms);
+    sluice_json_put_double(json, "p50", summary->latency_p50_ms);
+    sluice_json_put_double(json, "p99", summary->latency_p99_ms);
+    sluice_json_put_double(json, "max", summary->latency_max_ms);
     sluice_json_object_end(json);
-    put_text(json, "master", summary->master);
+    sluice_json_put_text(json, "master", summary->master);
     sluice_json_key(json, "files");
     sluice_json_array_begin(json);
     for (size_t i = 0; i < summary->file_count; i++)
         sluice_json_text(json, summary->files[i]);
     sluice_json_array_end(json);
     if (summary->failed)
-        put_text(json, "reason", summary->reason);
+        sluice_json_put_text(json, "reason", summary->reason);
     sluice_json_object_end(json);
 }
 

@@ -112,24 +112,6 @@ struct sluice_spread sluice_bench_spread(const struct sluice_bench_case *result,
 
 /* ---- JSON ---- */
 
-static void put_uint(struct sluice_json *json, const char *key, uint64_t value)
-{
-    sluice_json_key(json, key);
-    sluice_json_uint(json, value);
-}
-
-static void put_double(struct sluice_json *json, const char *key, double value)
-{
-    sluice_json_key(json, key);
-    sluice_json_double(json, value);
-}
-
-static void put_text(struct sluice_json *json, const char *key, const char *value)
-{
-    sluice_json_key(json, key);
-    sluice_json_text(json, value);
-}
-
 static void put_bool(struct sluice_json *json, const char *key, bool value)
 {
     sluice_json_key(json, key);
@@ -139,26 +121,29 @@ static void put_bool(struct sluice_json *json, const char *key, bool value)
 static void put_round(struct sluice_json *json, const struct sluice_round *round, uint32_t number)
 {
     sluice_json_object_begin(json);
-    put_uint(json, "round", number);
-    put_text(json, "receiver", receiver_names[round->receiver]);
+    sluice_json_put_uint(json, "round", number);
+    sluice_json_put_text(json, "receiver", receiver_names[round->receiver]);
     put_bool(json, "valid", round->valid);
-    put_text(json, "reason", round->valid ? NULL : round->reason);
-    put_uint(json, "images", round->images);
-    put_uint(json, "bytes", round->bytes);
-    put_double(json, "seconds", round->seconds);
-    put_double(json, "exit_seconds", round->exit_seconds);
-    put_double(json, "cpu_seconds", round->cpu_seconds);
-    put_double(json, "user_seconds", round->user_seconds);
-    put_uint(json, "page_faults", round->page_faults);
-    put_uint(json, "context_switches", round->context_switches);
-    put_uint(json, "resident_bytes_max", round->resident_bytes_max);
-    put_double(json, "latency_p50_ms", round->has_latency ? round->latency_p50_ms : NAN);
-    put_double(json, "latency_p99_ms", round->has_latency ? round->latency_p99_ms : NAN);
-    put_double(json, "latency_max_ms", round->has_latency ? round->latency_max_ms : NAN);
-    put_double(json, "sender_seconds", round->sender_seconds);
-    put_double(json, "sender_cpu_seconds", round->sender_cpu_seconds);
-    put_double(json, "sender_blocked_seconds", round->sender_blocked_seconds);
-    put_double(json, "sender_behind_seconds", round->sender_behind_seconds);
+    sluice_json_put_text(json, "reason", round->valid ? NULL : round->reason);
+    sluice_json_put_uint(json, "images", round->images);
+    sluice_json_put_uint(json, "bytes", round->bytes);
+    sluice_json_put_double(json, "seconds", round->seconds);
+    sluice_json_put_double(json, "exit_seconds", round->exit_seconds);
+    sluice_json_put_double(json, "cpu_seconds", round->cpu_seconds);
+    sluice_json_put_double(json, "user_seconds", round->user_seconds);
+    sluice_json_put_uint(json, "page_faults", round->page_faults);
+    sluice_json_put_uint(json, "context_switches", round->context_switches);
+    sluice_json_put_uint(json, "resident_bytes_max", round->resident_bytes_max);
+    sluice_json_put_double(json, "latency_p50_ms",
+                           round->has_latency ? round->latency_p50_ms : NAN);
+    sluice_json_put_double(json, "latency_p99_ms",
+                           round->has_latency ? round->latency_p99_ms : NAN);
+    sluice_json_put_double(json, "latency_max_ms",
+                           round->has_latency ? round->latency_max_ms : NAN);
+    sluice_json_put_double(json, "sender_seconds", round->sender_seconds);
+    sluice_json_put_double(json, "sender_cpu_seconds", round->sender_cpu_seconds);
+    sluice_json_put_double(json, "sender_blocked_seconds", round->sender_blocked_seconds);
+    sluice_json_put_double(json, "sender_behind_seconds", round->sender_behind_seconds);
     put_bool(json, "sender_bound", sluice_round_sender_bound(round));
     sluice_json_object_end(json);
 }
@@ -167,15 +152,15 @@ static void put_medians(struct sluice_json *json, const struct sluice_bench_case
                         enum sluice_receiver receiver)
 {
     sluice_json_object_begin(json);
-    put_text(json, "receiver", receiver_names[receiver]);
+    sluice_json_put_text(json, "receiver", receiver_names[receiver]);
     for (int measure = 0; measure < SLUICE_MEASURE_COUNT; measure++) {
         const struct sluice_spread spread =
             sluice_bench_spread(result, receiver, (enum sluice_measure)measure);
         sluice_json_key(json, measure_names[measure]);
         sluice_json_object_begin(json);
-        put_double(json, "median", spread.median);
-        put_double(json, "min", spread.min);
-        put_double(json, "max", spread.max);
+        sluice_json_put_double(json, "median", spread.median);
+        sluice_json_put_double(json, "min", spread.min);
+        sluice_json_put_double(json, "max", spread.max);
         sluice_json_object_end(json);
     }
     sluice_json_object_end(json);
@@ -184,13 +169,13 @@ static void put_medians(struct sluice_json *json, const struct sluice_bench_case
 static void put_case(struct sluice_json *json, const struct sluice_bench_case *result)
 {
     sluice_json_object_begin(json);
-    put_text(json, "set", result->set->name);
+    sluice_json_put_text(json, "set", result->set->name);
     put_bool(json, "captured", result->replay[0] != '\0');
-    put_text(json, "mode", result->rate_hz > 0 ? "paced" : "burst");
-    put_double(json, "rate_hz", result->rate_hz > 0 ? result->rate_hz : NAN);
-    put_uint(json, "images", result->images);
-    put_text(json, "directory", result->directory);
-    put_text(json, "file_system", result->file_system);
+    sluice_json_put_text(json, "mode", result->rate_hz > 0 ? "paced" : "burst");
+    sluice_json_put_double(json, "rate_hz", result->rate_hz > 0 ? result->rate_hz : NAN);
+    sluice_json_put_uint(json, "images", result->images);
+    sluice_json_put_text(json, "directory", result->directory);
+    sluice_json_put_text(json, "file_system", result->file_system);
     put_bool(json, "has_targets", sluice_bench_has_targets(result));
     sluice_json_key(json, "receivers");
     sluice_json_array_begin(json);
@@ -211,8 +196,8 @@ void sluice_bench_json(const struct sluice_bench_results *results, struct sluice
 {
     const struct sluice_bench_settings *settings = results->settings;
     sluice_json_object_begin(json);
-    put_text(json, "benchmark", "pipeline");
-    put_uint(json, "repeat", settings->repeat);
+    sluice_json_put_text(json, "benchmark", "pipeline");
+    sluice_json_put_uint(json, "repeat", settings->repeat);
     put_bool(json, "quick", settings->quick);
     put_bool(json, "all_valid", results->all_valid);
     sluice_json_key(json, "ingest_keys");
@@ -223,8 +208,8 @@ void sluice_bench_json(const struct sluice_bench_results *results, struct sluice
     sluice_json_array_end(json);
     sluice_json_key(json, "targets");
     sluice_json_object_begin(json);
-    put_double(json, "rate_of_drop_min", SLUICE_TARGET_RATE_OF_DROP);
-    put_double(json, "cpu_of_pwrite_max", SLUICE_TARGET_CPU_OF_PWRITE);
+    sluice_json_put_double(json, "rate_of_drop_min", SLUICE_TARGET_RATE_OF_DROP);
+    sluice_json_put_double(json, "cpu_of_pwrite_max", SLUICE_TARGET_CPU_OF_PWRITE);
     sluice_json_object_end(json);
     sluice_json_key(json, "machine");
     sluice_machine_json(&results->machine, json);

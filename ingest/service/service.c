@@ -46,20 +46,13 @@ static void publish(struct sluice_service *service, const struct sluice_event *e
     struct sluice_json *json = &service->json;
     sluice_json_reset(json);
     sluice_json_object_begin(json);
-    sluice_json_key(json, "event");
-    sluice_json_text(json, event_name(event->kind));
-    sluice_json_key(json, "series_id");
-    sluice_json_uint(json, event->series_id);
-    sluice_json_key(json, "file");
-    sluice_json_text(json, event->file[0] != '\0' ? event->file : NULL);
-    sluice_json_key(json, "first");
-    sluice_json_uint(json, event->first);
-    sluice_json_key(json, "last");
-    sluice_json_uint(json, event->last);
-    sluice_json_key(json, "images_visible");
-    sluice_json_uint(json, event->images_visible);
-    sluice_json_key(json, "images_lost");
-    sluice_json_uint(json, event->images_lost);
+    sluice_json_put_text(json, "event", event_name(event->kind));
+    sluice_json_put_uint(json, "series_id", event->series_id);
+    sluice_json_put_text(json, "file", event->file[0] != '\0' ? event->file : NULL);
+    sluice_json_put_uint(json, "first", event->first);
+    sluice_json_put_uint(json, "last", event->last);
+    sluice_json_put_uint(json, "images_visible", event->images_visible);
+    sluice_json_put_uint(json, "images_lost", event->images_lost);
     sluice_json_object_end(json);
     if (json->failed) {
         sluice_log_error("service", "no memory for a notice");

@@ -30,24 +30,6 @@ static void key_text(struct sluice_json *json, const char *key, struct sluice_sp
     sluice_json_text_span(json, (const char *)text.data, text.bytes);
 }
 
-static void key_uint(struct sluice_json *json, const char *key, uint64_t value)
-{
-    sluice_json_key(json, key);
-    sluice_json_uint(json, value);
-}
-
-static void key_double(struct sluice_json *json, const char *key, double value)
-{
-    sluice_json_key(json, key);
-    sluice_json_double(json, value);
-}
-
-static void key_string(struct sluice_json *json, const char *key, const char *text)
-{
-    sluice_json_key(json, key);
-    sluice_json_text(json, text);
-}
-
 static bool print_planes(struct sluice_json *json, const struct sluice_image *image)
 {
     struct sluice_codec_scratch scratch = {0};
@@ -69,12 +51,12 @@ static bool print_planes(struct sluice_json *json, const struct sluice_image *im
         } else {
             sluice_json_object_begin(json);
             key_text(json, "channel", plane->channel);
-            key_uint(json, "width", plane->width);
-            key_uint(json, "height", plane->height);
-            key_string(json, "dtype", sluice_dtype_name(plane->dtype));
-            key_string(json, "encoding", sluice_encoding_name(plane->encoding));
-            key_uint(json, "payload_bytes", plane->payload.bytes);
-            key_uint(json, "pixel_sum", pixel_sum(pixels, count, element_bytes));
+            sluice_json_put_uint(json, "width", plane->width);
+            sluice_json_put_uint(json, "height", plane->height);
+            sluice_json_put_text(json, "dtype", sluice_dtype_name(plane->dtype));
+            sluice_json_put_text(json, "encoding", sluice_encoding_name(plane->encoding));
+            sluice_json_put_uint(json, "payload_bytes", plane->payload.bytes);
+            sluice_json_put_uint(json, "pixel_sum", pixel_sum(pixels, count, element_bytes));
             sluice_json_object_end(json);
         }
         free(pixels);
@@ -94,14 +76,16 @@ static void print_channels(struct sluice_json *json, const struct sluice_series 
         const struct sluice_channel *channel = &series->channels[c];
 
         sluice_json_object_begin(json);
-        key_string(json, "name", channel->name);
-        key_double(json, "threshold_energy", channel->threshold_energy);
+        sluice_json_put_text(json, "name", channel->name);
+        sluice_json_put_double(json, "threshold_energy", channel->threshold_energy);
         if (channel->pixel_mask != NULL)
-            key_uint(json, "pixel_mask",
-                     pixel_sum((const uint8_t *)channel->pixel_mask, count, sizeof(uint32_t)));
+            sluice_json_put_uint(
+                json, "pixel_mask",
+                pixel_sum((const uint8_t *)channel->pixel_mask, count, sizeof(uint32_t)));
         if (channel->flatfield != NULL)
-            key_uint(json, "flatfield",
-                     pixel_sum((const uint8_t *)channel->flatfield, count, sizeof(float)));
+            sluice_json_put_uint(
+                json, "flatfield",
+                pixel_sum((const uint8_t *)channel->flatfield, count, sizeof(float)));
         sluice_json_object_end(json);
     }
     sluice_json_array_end(json);
@@ -119,28 +103,28 @@ static void print_channels(struct sluice_json *json, const struct sluice_series 
 
 static void print_series(struct sluice_json *json, const struct sluice_series *series)
 {
-    key_string(json, "arm_date", series->arm_date);
-    key_uint(json, "width", series->width);
-    key_uint(json, "height", series->height);
-    key_string(json, "dtype", sluice_dtype_name(series->dtype));
-    key_uint(json, "number_of_images", series->number_of_images);
-    key_string(json, "detector_description", series->detector_description);
-    key_string(json, "detector_serial_number", series->detector_serial_number);
-    key_string(json, "sensor_material", series->sensor_material);
-    key_double(json, "sensor_thickness", series->sensor_thickness);
-    key_double(json, "beam_center_x", series->beam_center_x);
-    key_double(json, "beam_center_y", series->beam_center_y);
-    key_double(json, "pixel_size_x", series->pixel_size_x);
-    key_double(json, "pixel_size_y", series->pixel_size_y);
+    sluice_json_put_text(json, "arm_date", series->arm_date);
+    sluice_json_put_uint(json, "width", series->width);
+    sluice_json_put_uint(json, "height", series->height);
+    sluice_json_put_text(json, "dtype", sluice_dtype_name(series->dtype));
+    sluice_json_put_uint(json, "number_of_images", series->number_of_images);
+    sluice_json_put_text(json, "detector_description", series->detector_description);
+    sluice_json_put_text(json, "detector_serial_number", series->detector_serial_number);
+    sluice_json_put_text(json, "sensor_material", series->sensor_material);
+    sluice_json_put_double(json, "sensor_thickness", series->sensor_thickness);
+    sluice_json_put_double(json, "beam_center_x", series->beam_center_x);
+    sluice_json_put_double(json, "beam_center_y", series->beam_center_y);
+    sluice_json_put_double(json, "pixel_size_x", series->pixel_size_x);
+    sluice_json_put_double(json, "pixel_size_y", series->pixel_size_y);
     sluice_json_key(json, "detector_translation");
     sluice_json_array_begin(json);
     for (int i = 0; i < 3; i++)
         sluice_json_double(json, series->detector_translation[i]);
     sluice_json_array_end(json);
-    key_double(json, "incident_energy", series->incident_energy);
-    key_double(json, "incident_wavelength", series->incident_wavelength);
-    key_double(json, "count_time", series->count_time);
-    key_double(json, "frame_time", series->frame_time);
+    sluice_json_put_double(json, "incident_energy", series->incident_energy);
+    sluice_json_put_double(json, "incident_wavelength", series->incident_wavelength);
+    sluice_json_put_double(json, "count_time", series->count_time);
+    sluice_json_put_double(json, "frame_time", series->frame_time);
     sluice_json_key(json, "saturation_value");
     if (series->has_saturation_value)
         sluice_json_int(json, series->saturation_value);
@@ -153,11 +137,12 @@ static void print_series(struct sluice_json *json, const struct sluice_series *s
     sluice_json_int(json, series->countrate_correction_applied);
     sluice_json_int(json, series->virtual_pixel_interpolation_applied);
     sluice_json_array_end(json);
-    key_uint(json, "countrate_table_count", series->countrate_table_count);
-    key_uint(json, "countrate_table",
-             pixel_sum((const uint8_t *)series->countrate_table, series->countrate_table_count, 4));
+    sluice_json_put_uint(json, "countrate_table_count", series->countrate_table_count);
+    sluice_json_put_uint(
+        json, "countrate_table",
+        pixel_sum((const uint8_t *)series->countrate_table, series->countrate_table_count, 4));
     print_channels(json, series);
-    key_string(json, "start_message", series->start_message);
+    sluice_json_put_text(json, "start_message", series->start_message);
 }
 
 /* One line; false with words on stderr when the message or a plane does not decode. */
@@ -179,17 +164,17 @@ static bool print_message(struct sluice_span message, struct sluice_json *json)
         return false;
     }
     sluice_json_object_begin(json);
-    key_string(json, "type", kinds[head.kind]);
+    sluice_json_put_text(json, "type", kinds[head.kind]);
     sluice_json_key(json, "probe");
     sluice_json_bool(json, sluice_stream2_probe(message));
-    key_uint(json, "series_id", head.series_id);
+    sluice_json_put_uint(json, "series_id", head.series_id);
     key_text(json, "series_unique_id", head.unique_id);
     if (head.kind == SLUICE_MESSAGE_IMAGE) {
-        key_uint(json, "image_id", image.image_id);
+        sluice_json_put_uint(json, "image_id", image.image_id);
         key_text(json, "series_date", head.series_date);
-        key_double(json, "start_time", image.start_time);
-        key_double(json, "stop_time", image.stop_time);
-        key_double(json, "real_time", image.real_time);
+        sluice_json_put_double(json, "start_time", image.start_time);
+        sluice_json_put_double(json, "stop_time", image.stop_time);
+        sluice_json_put_double(json, "real_time", image.real_time);
         key_text(json, "user_data", image.user_data);
         good = print_planes(json, &image);
     }
