@@ -15,6 +15,8 @@
 #include "ingest/ring/events.h"
 #include "writer/settings.h"
 
+#define SLUICE_SLOTS_A_SIGNAL 8
+
 /* Borrowed, but for the directories, which the writer owns. */
 struct sluice_sink {
     const struct sluice_writer_settings *settings;
@@ -23,6 +25,7 @@ struct sluice_sink {
     struct sluice_events *events; /* may be NULL */
     struct sluice_spsc *free;     /* where slots go back */
     struct sluice_wake *free_wake;
+    uint32_t *unsignalled; /* slots given back that the source was not woken for yet */
     struct sluice_progress *progress;
     char *directories[SLUICE_DIRECTORIES_MAX]; /* absolute, they exist */
     uint32_t flush_images;                     /* as set, but bounded */
@@ -45,11 +48,22 @@ void sluice_sink_close(struct sluice_sink *sink);
 enum sluice_status sluice_sink_make_directory(const struct sluice_sink *sink, const char *path,
                                               struct sluice_error *error);
 
-/* Gives a slot back; its frame and payload are the source's again. */
+/* Wakes the source for the slots that were given back. At the end of every cycle. */
+static inline void sluice_sink_signal(const struct sluice_sink *sink)
+{
+    if (*sink->unsignalled == 0)
+        return;
+    *sink->unsignalled = 0;
+    sluice_wake_signal(sink->free_wake);
+}
+
+/* Gives a slot back; its frame and payload are the source's again. A source that waits for one is
+ * woken for several: to wake it for each costs both threads more than the wait. */
 static inline void sluice_sink_release(const struct sluice_sink *sink, uint32_t slot)
 {
     sluice_spsc_push(sink->free, slot); /* it has room for every slot */
-    sluice_wake_signal(sink->free_wake);
+    if (++*sink->unsignalled >= SLUICE_SLOTS_A_SIGNAL)
+        sluice_sink_signal(sink);
 }
 
 /* An event to fill and post, or NULL (no events wanted, or none free: counted). */

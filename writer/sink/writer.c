@@ -27,6 +27,7 @@ struct sluice_writer {
     struct sluice_writer_settings settings;
     struct sluice_sink sink;
     struct sluice_open_series *series; /* NULL: none */
+    uint32_t unsignalled;
     _Atomic bool given_up;
     bool finished;
 };
@@ -47,6 +48,7 @@ enum sluice_status sluice_writer_create(const struct sluice_writer_settings *set
                                       .events = ports->events,
                                       .free = ports->free,
                                       .free_wake = ports->free_wake,
+                                      .unsignalled = &made->unsignalled,
                                       .progress = ports->progress};
     enum sluice_status status = sluice_sink_init(&made->sink, error);
     if (status != SLUICE_OK) {
@@ -208,10 +210,11 @@ static int do_work(void *context)
     uint32_t count = sluice_spsc_pop_many(ports->in, slots, batch_size(writer));
     for (uint32_t i = 0; i < count; i++)
         take(writer, slots[i]);
-    if (writer->series != NULL) {
+    if (writer->series != NULL)
         sluice_store_commit(writer->series);
+    sluice_sink_signal(&writer->sink);
+    if (writer->series != NULL)
         flushed = look_at_timers(writer);
-    }
     if (count > 0 || flushed) {
         int64_t took_ns = sluice_now_ns(ports->clock) - begin_ns;
         sluice_counter_max(ports->counters, SLUICE_COUNTER_WRITER_CYCLE_MAX, (uint64_t)took_ns);
