@@ -17,6 +17,7 @@
 #include "core/log.h"
 #include "harness.h"
 #include "peek.h"
+#include "tests/support/skip.h"
 
 /* What HDF5 holds for an abandoned file is left behind on purpose (asked by LeakSanitizer). */
 __attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
@@ -192,7 +193,7 @@ static void a_full_disk_goes_on_in_the_next_directory(void **state)
     if (mount("tmpfs", small, "tmpfs", 0, "size=1m") != 0) {
         print_message("cannot mount a tmpfs here: skipped\n");
         harness_free(h);
-        skip();
+        skip_visibly();
     }
     h->settings.directories[0] = small;
     h->settings.directories[1] = other;
@@ -238,7 +239,7 @@ static void a_full_disk_without_another_directory_ends_in_named_losses(void **st
     if (mount("tmpfs", small, "tmpfs", 0, "size=1m") != 0) {
         print_message("cannot mount a tmpfs here: skipped\n");
         harness_free(h);
-        skip();
+        skip_visibly();
     }
     h->settings.directories[0] = small;
     h->settings.images_per_file = 500;
@@ -284,7 +285,7 @@ static void a_disk_that_stays_full_costs_no_descriptor_for_each_file(void **stat
     if (mount("tmpfs", small, "tmpfs", 0, "size=1m") != 0) {
         print_message("cannot mount a tmpfs here: skipped\n");
         harness_free(h);
-        skip();
+        skip_visibly();
     }
     h->settings.directories[0] = small;
     h->settings.images_per_file = 1;
@@ -352,5 +353,5 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_disk_that_stays_full_costs_no_descriptor_for_each_file),
         cmocka_unit_test(a_limit_on_the_file_size_fails_the_file_not_the_process),
     };
-    return cmocka_run_group_tests_name("writer: faults", tests, NULL, NULL);
+    return exit_status(cmocka_run_group_tests_name("writer: faults", tests, NULL, NULL));
 }
