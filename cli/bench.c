@@ -52,7 +52,7 @@ enum option_code {
     OPTION_HELP,
 };
 
-static const struct option long_options[] = {
+const struct option sluice_options_bench[] = {
     {"set", required_argument, NULL, OPTION_SET},
     {"list", no_argument, NULL, OPTION_LIST},
     {"replay", required_argument, NULL, OPTION_REPLAY},
@@ -350,7 +350,7 @@ int sluice_verb_bench(int argc, char **argv)
     };
     int code;
     optind = 1;
-    while ((code = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+    while ((code = getopt_long(argc, argv, "", sluice_options_bench, NULL)) != -1) {
         if (code == OPTION_HELP || code == OPTION_LIST) {
             (code == OPTION_HELP ? print_help : print_list)();
             return fflush(stdout) == 0 ? SLUICE_EXIT_OK : SLUICE_EXIT_FAILED;

@@ -9,6 +9,7 @@
 
 static const char usage[] =
     "usage: sluice config [-c FILE] [--set KEY=VALUE]... [--keys | --markdown | --example]\n"
+    "       sluice config --completion bash|zsh\n"
     "\n"
     "Checks a configuration and prints what is in force, as YAML that loads again, each key with\n"
     "where its value came from.\n"
@@ -18,18 +19,20 @@ static const char usage[] =
     "      --keys          print every key with default, meaning and bounds instead\n"
     "      --markdown      print the same as docs/configuration.md\n"
     "      --example       print the same as config/sluice.yaml, an example file\n"
+    "      --completion SHELL  print a completion script for bash or zsh\n"
     "  -h, --help          print this\n"
     "\n"
     "Exit status: 0 all well, 1 it could not be printed, 2 usage or configuration.\n";
 
-enum { OPTION_SET = 256, OPTION_KEYS, OPTION_MARKDOWN, OPTION_EXAMPLE };
+enum { OPTION_SET = 256, OPTION_KEYS, OPTION_MARKDOWN, OPTION_EXAMPLE, OPTION_COMPLETION };
 
-static const struct option options[] = {
+const struct option sluice_options_config[] = {
     {"config", required_argument, NULL, 'c'},
     {"set", required_argument, NULL, OPTION_SET},
     {"keys", no_argument, NULL, OPTION_KEYS},
     {"markdown", no_argument, NULL, OPTION_MARKDOWN},
     {"example", no_argument, NULL, OPTION_EXAMPLE},
+    {"completion", required_argument, NULL, OPTION_COMPLETION},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -61,7 +64,7 @@ int sluice_verb_config(int argc, char **argv)
     struct sluice_cli_settings settings = {0};
     void (*print_table)(FILE *) = NULL;
     int option;
-    while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "c:h", sluice_options_config, NULL)) != -1) {
         switch (option) {
         case 'c':
             settings.file = optarg;
@@ -79,6 +82,12 @@ int sluice_verb_config(int argc, char **argv)
         case OPTION_EXAMPLE:
             print_table = sluice_config_print_example;
             break;
+        case OPTION_COMPLETION:
+            if (!sluice_cli_print_completion(optarg, stdout)) {
+                fprintf(stderr, "sluice config: --completion %s: bash or zsh is wanted\n", optarg);
+                return SLUICE_EXIT_USAGE;
+            }
+            return flushed();
         case 'h':
             fputs(usage, stdout);
             return flushed();

@@ -40,6 +40,14 @@
 
 #define KEEP_BYTES (64 << 20)
 
+const struct option sluice_options_ingest[] = {
+    {"config", required_argument, NULL, 'c'},
+    {"set", required_argument, NULL, 's'},
+    {"series", required_argument, NULL, 'n'},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
 struct ingest {
     struct sluice_config config;
     struct sluice_counters *counters;
@@ -121,15 +129,8 @@ static void on_summary(void *context, const struct sluice_summary *summary)
 static enum sluice_status parse(struct ingest *ingest, struct sluice_cli_settings *settings,
                                 int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"set", required_argument, NULL, 's'},
-        {"series", required_argument, NULL, 'n'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
     int option;
-    while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "c:h", sluice_options_ingest, NULL)) != -1) {
         char *end = NULL;
         switch (option) {
         case 'c':

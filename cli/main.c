@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * `sluice VERB …`: one table of verbs; each parses its own command line. */
+ * `sluice VERB …`: one table of verbs, verbs.def; each parses its own command line. */
 #include <stdio.h>
 #include <string.h>
 
@@ -14,11 +14,9 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-    {"ingest", sluice_verb_ingest, "receive a detector's stream and write SWMR HDF5 files"},
-    {"stats", sluice_verb_stats, "statistics of every image, of finished or growing files"},
-    {"simulate", sluice_verb_simulate, "be a detector: replay captured messages or make images"},
-    {"bench", sluice_verb_bench, "measure the way of a frame on this machine"},
-    {"config", sluice_verb_config, "check a configuration and print what is in force"},
+#define X(verb, help) {#verb, sluice_verb_##verb, help},
+#include "cli/verbs.def"
+#undef X
 };
 #define VERB_COUNT (sizeof verbs / sizeof *verbs)
 

@@ -60,7 +60,7 @@ enum option_code {
     OPTION_HELP,
 };
 
-static const struct option long_options[] = {
+const struct option sluice_options_simulate[] = {
     {"endpoint", required_argument, NULL, OPTION_ENDPOINT},
     {"bind", no_argument, NULL, OPTION_BIND},
     {"connect", no_argument, NULL, OPTION_CONNECT},
@@ -398,7 +398,8 @@ int sluice_verb_simulate(int argc, char **argv)
     enum sluice_status status = SLUICE_OK;
     int code;
     optind = 1;
-    while (status == SLUICE_OK && (code = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+    while (status == SLUICE_OK &&
+           (code = getopt_long(argc, argv, "", sluice_options_simulate, NULL)) != -1) {
         if (code == OPTION_HELP || code == OPTION_LIST) {
             (code == OPTION_HELP ? print_help : print_list)();
             sluice_faults_close(&options.faults);

@@ -34,6 +34,14 @@ static void on_signal(int number)
     interrupted = 1;
 }
 
+const struct option sluice_options_stats[] = {
+    {"follow", no_argument, NULL, 'f'},     {"channel", required_argument, NULL, 'c'},
+    {"json", no_argument, NULL, 'j'},       {"timeout", required_argument, NULL, 't'},
+    {"wait", required_argument, NULL, 'w'}, {"every", required_argument, NULL, 'e'},
+    {"latest", no_argument, NULL, 'l'},     {"shard", required_argument, NULL, 's'},
+    {"help", no_argument, NULL, 'h'},       {NULL, 0, NULL, 0},
+};
+
 struct options {
     const char *path;
     bool follow, json, latest;
@@ -125,18 +133,11 @@ static bool parse_shard(const char *text, struct options *options)
 /* Returns -1 to go on, else the exit code. */
 static int parse_options(int argc, char **argv, struct options *options)
 {
-    static const struct option names[] = {
-        {"follow", no_argument, NULL, 'f'},     {"channel", required_argument, NULL, 'c'},
-        {"json", no_argument, NULL, 'j'},       {"timeout", required_argument, NULL, 't'},
-        {"wait", required_argument, NULL, 'w'}, {"every", required_argument, NULL, 'e'},
-        {"latest", no_argument, NULL, 'l'},     {"shard", required_argument, NULL, 's'},
-        {"help", no_argument, NULL, 'h'},       {NULL, 0, NULL, 0},
-    };
     *options = (struct options){.timeout_s = 10, .wait_s = -1, .every = 1, .shard = 1, .shards = 1};
     const char *rest;
     int option;
     optind = 1;
-    while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "", sluice_options_stats, NULL)) != -1) {
         switch (option) {
         case 'f':
             options->follow = true;

@@ -9,6 +9,10 @@
 #ifndef SLUICE_CLI_VERBS_H
 #define SLUICE_CLI_VERBS_H
 
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+
 enum sluice_exit {
     SLUICE_EXIT_OK = 0,
     SLUICE_EXIT_FAILED = 1,
@@ -16,10 +20,14 @@ enum sluice_exit {
     SLUICE_EXIT_LOSSES = 3,
 };
 
-int sluice_verb_ingest(int argc, char **argv);
-int sluice_verb_simulate(int argc, char **argv);
-int sluice_verb_stats(int argc, char **argv);
-int sluice_verb_bench(int argc, char **argv);
-int sluice_verb_config(int argc, char **argv);
+/* sluice_verb_ingest … and what getopt_long takes, sluice_options_ingest … (completion.c too) */
+#define X(verb, help)                                                                              \
+    int sluice_verb_##verb(int argc, char **argv);                                                 \
+    extern const struct option sluice_options_##verb[];
+#include "cli/verbs.def"
+#undef X
+
+/* Prints the completion script of a shell, bash or zsh; false: there is none for this one. */
+bool sluice_cli_print_completion(const char *shell, FILE *stream);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The key table as data. Static, any thread. Private to config/ and its tests. */
+ * The key table as data. Static, any thread. For config/, its tests and the
+ * shell completion. */
 #ifndef SLUICE_CONFIG_KEYS_H
 #define SLUICE_CONFIG_KEYS_H
 
