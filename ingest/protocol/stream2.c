@@ -73,7 +73,7 @@ bool sluice_stream2_probe(struct sluice_span message)
     return sluice_cbor_next(&cursor, &token) == SLUICE_OK && token.kind == SLUICE_CBOR_MAP &&
            (token.indefinite || token.value > 0) &&
            sluice_cbor_next(&cursor, &token) == SLUICE_OK && token.kind == SLUICE_CBOR_TEXT &&
-           token.span.bytes == 4 && memcmp(token.span.data, "type", 4) == 0;
+           !token.indefinite;
 }
 
 enum sluice_status sluice_stream2_index(struct sluice_span message,
@@ -377,3 +377,38 @@ enum sluice_status sluice_stream2_decode(struct sluice_span message,
         image->user_data = read_user_data(&decoding, user_data);
     return status;
 }
+
+/* ---- the operations of the protocol ---- */
+
+static bool probe_parts(const struct sluice_parts *parts)
+{
+    return parts->count == 1 && !parts->cut && sluice_stream2_probe(parts->part[0]);
+}
+
+static enum sluice_status decode_parts(const struct sluice_parts *parts,
+                                       struct sluice_message_head *head, struct sluice_image *image,
+                                       const struct sluice_text_buffer *user_data,
+                                       struct sluice_error *error)
+{
+    if (parts->count == 1 && !parts->cut)
+        return sluice_stream2_decode(parts->part[0], head, image, user_data, error);
+    *head = (struct sluice_message_head){0};
+    return sluice_error_set(error, SLUICE_MALFORMED,
+                            "%s%u parts where a Stream V2 message has one; does the detector send "
+                            "another protocol?",
+                            parts->cut ? "more than " : "", parts->count);
+}
+
+static enum sluice_status start_parts(const struct sluice_parts *parts,
+                                      struct sluice_series **series, struct sluice_error *error)
+{
+    return sluice_stream2_start(parts->part[0], series, error);
+}
+
+const struct sluice_protocol_ops sluice_stream2_protocol = {
+    .name = "stream2",
+    .title = "Stream V2",
+    .probe = probe_parts,
+    .decode = decode_parts,
+    .start = start_parts,
+};

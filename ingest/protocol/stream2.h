@@ -12,39 +12,11 @@
 #ifndef SLUICE_INGEST_PROTOCOL_STREAM2_H
 #define SLUICE_INGEST_PROTOCOL_STREAM2_H
 
-#include <stdbool.h>
-
-#include "core/error.h"
-#include "core/frame.h"
-#include "core/series.h"
-
-enum sluice_message_kind {
-    SLUICE_MESSAGE_UNKNOWN, /* not decodable so far that its type is known */
-    SLUICE_MESSAGE_START,
-    SLUICE_MESSAGE_IMAGE,
-    SLUICE_MESSAGE_END,
-};
-
-/* Which series a message says it is of; filled as far as the message could be read, also when
- * decoding failed later. */
-struct sluice_message_head {
-    enum sluice_message_kind kind;
-    bool has_series_id, has_unique_id, has_image_id;
-    uint64_t series_id;
-    struct sluice_span unique_id; /* text in the message, at most SLUICE_UNIQUE_ID_BYTES - 1 */
-    uint64_t image_id;
-    struct sluice_span series_date; /* text in the message, may be empty */
-};
-
-/* Where the decoder puts the JSON of an image's user data: the slot's own buffer. */
-struct sluice_text_buffer {
-    char *data;
-    size_t capacity; /* text that does not fit is cut, not within an escape; above 8 KiB of it
-                        {"bytes":N,"omitted":true} */
-};
+#include "ingest/protocol/protocol.h"
 
 /* True for bytes that can be the beginning of a Stream V2 message: a CBOR map, with or without the
- * self-description tag, whose first key is "type". Looks at a few bytes only. */
+ * self-description tag, whose first key is text ("type" from a detector, but decoding takes the
+ * keys in any order). Looks at a few bytes only. */
 bool sluice_stream2_probe(struct sluice_span message);
 
 /* Decodes any message. `head` is always filled. For an image also `image`: every plane with shape,

@@ -96,6 +96,11 @@ static void deliver_start(struct sluice_source *source)
 {
     struct sluice_counters *counters = source->ports.counters;
     sluice_counter_add(counters, SLUICE_COUNTER_SOURCE_STARTS, 1);
+    if (source->decoded_as != source->protocol) {
+        sluice_log_info("source", "the stream is %s from here on", source->decoded_as->title);
+        sluice_source_close_series(source, SLUICE_ENDED_BY_NEW_START);
+        source->protocol = source->decoded_as;
+    }
     const enum sluice_start_verdict verdict =
         sluice_tracker_judge_start(&source->tracker, &source->head);
     source->tracker.last_message_ns = source->decoded->arrival_ns;
@@ -108,10 +113,13 @@ static void deliver_start(struct sluice_source *source)
     struct sluice_error error = {0};
     struct sluice_series *series = NULL;
     enum sluice_status status = source->decode_status;
-    if (status == SLUICE_OK)
-        status = sluice_stream2_start(sluice_message_part(&source->message, 0), &series, &error);
-    else
+    if (status == SLUICE_OK) {
+        struct sluice_parts parts;
+        sluice_message_parts(&source->message, &parts);
+        status = source->protocol->start(&parts, &series, &error);
+    } else {
         error = source->decode_error;
+    }
     if (status != SLUICE_OK) {
         /* Its images still come, and will open a series without it. */
         sluice_counter_add(counters, SLUICE_COUNTER_SOURCE_STARTS_REFUSED, 1);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The inside of the source agent, shared by source.c (cycle, socket, life) and deliver.c (what each
- * message means and which frames follow from it). Not for other rooms. */
+ * The inside of the source agent, shared by source.c (cycle, socket, life), decode.c (which
+ * protocol, what the message says) and deliver.c (what it means for the open series, and which
+ * frames follow from it). Not for other rooms. */
 #ifndef SLUICE_INGEST_SOURCE_INTERNAL_H
 #define SLUICE_INGEST_SOURCE_INTERNAL_H
 
-#include "ingest/protocol/stream2.h"
+#include "ingest/protocol/protocol.h"
 #include "ingest/source/monitor.h"
 #include "ingest/source/slots.h"
 #include "ingest/source/source.h"
@@ -26,6 +27,7 @@ struct sluice_source {
 
     struct sluice_slots slots;
     struct sluice_tracker tracker;
+    const struct sluice_protocol_ops *protocol; /* of the stream; NULL: not known yet */
     struct sluice_series *waiting_open; /* its start named no channels: opened by the first image */
 
     /* the message in hand, decoded */
@@ -34,6 +36,7 @@ struct sluice_source {
     struct sluice_message message;
     struct sluice_frame scratch; /* where it is decoded when no slot is free */
     struct sluice_frame *decoded;
+    const struct sluice_protocol_ops *decoded_as; /* another than `protocol`: a start of another */
     struct sluice_message_head head;
     enum sluice_status decode_status;
     struct sluice_error decode_error;
@@ -43,6 +46,11 @@ struct sluice_source {
     uint64_t stop_messages_left;
     char *scratch_text; /* like a slot's */
 };
+
+/* The operations of a protocol that is named; NULL for AUTO. */
+const struct sluice_protocol_ops *sluice_source_protocol(enum sluice_protocol protocol);
+/* Decodes the message in hand into the frame of the next free slot, or into the scratch one. */
+void sluice_source_decode(struct sluice_source *source);
 
 /* Deals with the message in hand. AGAIN: it needs slots that are not free; nothing has happened. */
 enum sluice_status sluice_source_deliver(struct sluice_source *source);

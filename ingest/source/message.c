@@ -70,10 +70,14 @@ void sluice_message_release(struct sluice_message *message)
     message->bytes = 0;
 }
 
-struct sluice_span sluice_message_part(struct sluice_message *message, uint32_t index)
+void sluice_message_parts(struct sluice_message *message, struct sluice_parts *parts)
 {
-    if (index >= message->part_count)
-        return (struct sluice_span){0};
-    zmq_msg_t *part = &message->parts[index];
-    return (struct sluice_span){.data = zmq_msg_data(part), .bytes = zmq_msg_size(part)};
+    parts->part[0] = (struct sluice_span){0};
+    parts->count = message->part_count;
+    parts->cut = message->too_many_parts;
+    for (uint32_t i = 0; i < message->part_count; i++) {
+        zmq_msg_t *part = &message->parts[i];
+        parts->part[i] =
+            (struct sluice_span){.data = zmq_msg_data(part), .bytes = zmq_msg_size(part)};
+    }
 }

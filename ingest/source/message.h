@@ -9,9 +9,9 @@
 #include <zmq.h>
 
 #include "core/error.h"
-#include "core/frame.h"
+#include "ingest/protocol/protocol.h"
 
-#define SLUICE_MESSAGE_PARTS_MAX 16
+#define SLUICE_MESSAGE_PARTS_MAX SLUICE_PARTS_MAX
 
 struct sluice_message {
     zmq_msg_t parts[SLUICE_MESSAGE_PARTS_MAX];
@@ -27,7 +27,7 @@ enum sluice_status sluice_message_receive(void *socket, struct sluice_message *m
 void sluice_message_move(struct sluice_message *to, struct sluice_message *from);
 /* Gives the memory back to libzmq; does nothing to an empty one. */
 void sluice_message_release(struct sluice_message *message);
-/* Borrowed until the message is moved or released; empty past the last part. */
-struct sluice_span sluice_message_part(struct sluice_message *message, uint32_t index);
+/* The parts, borrowed until the message is moved or released. */
+void sluice_message_parts(struct sluice_message *message, struct sluice_parts *parts);
 
 #endif

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 enum sluice_protocol {
-    SLUICE_PROTOCOL_AUTO,
+    SLUICE_PROTOCOL_AUTO, /* told by the messages */
     SLUICE_PROTOCOL_STREAM2,
 };
 

@@ -28,32 +28,6 @@
 
 /* ---- the message in hand ---- */
 
-static void decode(struct sluice_source *source)
-{
-    const uint32_t slot = sluice_slots_peek(&source->slots);
-    struct sluice_text_buffer text = {source->scratch_text, source->slots.text_bytes};
-    source->decoded = &source->scratch;
-    if (slot != SLUICE_SLOT_NONE) {
-        source->decoded = &source->slots.frames[slot];
-        text.data = source->slots.text + (size_t)slot * source->slots.text_bytes;
-    }
-    source->decoded->arrival_ns = sluice_now_ns(source->ports.clock);
-    source->decoded->arrival_real_ns = source->ports.clock->real_ns(source->ports.clock);
-    sluice_error_clear(&source->decode_error);
-    memset(&source->head, 0, sizeof(source->head));
-    if (source->message.part_count != 1 || source->message.too_many_parts) {
-        source->decode_status = sluice_error_set(&source->decode_error, SLUICE_MALFORMED,
-                                                 "%s%u parts where a Stream V2 message has one; "
-                                                 "does the detector send another protocol?",
-                                                 source->message.too_many_parts ? "more than " : "",
-                                                 source->message.part_count);
-        return;
-    }
-    source->decode_status =
-        sluice_stream2_decode(sluice_message_part(&source->message, 0), &source->head,
-                              &source->decoded->image, &text, &source->decode_error);
-}
-
 /* OK: one message dealt with. AGAIN: nothing there, or no slot for what is in hand. */
 static enum sluice_status take_one(struct sluice_source *source)
 {
@@ -72,7 +46,7 @@ static enum sluice_status take_one(struct sluice_source *source)
         sluice_counter_add(source->ports.counters, SLUICE_COUNTER_SOURCE_MESSAGES, 1);
         sluice_counter_add(source->ports.counters, SLUICE_COUNTER_SOURCE_BYTES,
                            source->message.bytes);
-        decode(source);
+        sluice_source_decode(source);
     }
     if (sluice_source_deliver(source) != SLUICE_OK) {
         if (!source->wait_said) {
@@ -316,6 +290,7 @@ enum sluice_status sluice_source_create(const struct sluice_source_settings *set
         return sluice_error_set(error, SLUICE_NO_MEMORY, "no memory for the source");
     source->settings = *settings;
     source->ports = *ports;
+    source->protocol = sluice_source_protocol(settings->protocol);
     source->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     enum sluice_status status = SLUICE_OK;
     if (source->stop_fd < 0) {

@@ -16,7 +16,7 @@
 
 #include "core/error.h"
 #include "core/series.h"
-#include "ingest/protocol/stream2.h"
+#include "ingest/protocol/protocol.h"
 
 #define SLUICE_TRACKER_CLOSED_MAX 32
 

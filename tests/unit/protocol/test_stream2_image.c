@@ -105,7 +105,7 @@ static void a_message_may_be_spelt_in_any_legal_way(void **state)
     build_text(&builder, "image");
     build_break(&builder);
     assert_accepted(&builder);
-    assert_false(sluice_stream2_probe(build_span(&builder)));
+    assert_true(sluice_stream2_probe(build_span(&builder)));
     assert_false(decoded.head.has_unique_id);
     assert_int_equal(decoded.image.image_id, 3);
     assert_true(isnan(decoded.image.start_time) && isnan(decoded.image.real_time));
@@ -363,8 +363,8 @@ static void the_probe_knows_the_beginning_of_a_message(void **state)
         CASE("\xd9\xd9\xf7\xa1\x64type\x01", true),
         CASE("\xda\x00\x00\xd9\xf7\xa1\x64type\x01", true),
         CASE("\xa1\x7f\x64type\xff\x01", false), /* the key in chunks, which decode refuses */
-        CASE("\xa1\x64typo\x01", false),
-        CASE("\xa1\x65types\x01", false),
+        CASE("\xa1\x69series_id\x01", true),     /* keys come in any order */
+        CASE("\xa1\x01\x01", false),
         CASE("\xa0\x64type", false),
         CASE("{\"htype\":\"dheader-1.0\"}", false),
         CASE("\xd9\xd9\xf7", false),

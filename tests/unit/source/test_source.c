@@ -15,6 +15,7 @@
 #include <zmq.h>
 
 #include "core/series.h"
+#include "ingest/protocol/protocol.h"
 #include "ingest/source/source.h"
 #include "tests/support/cbor_build.h"
 
@@ -211,11 +212,31 @@ static void a_dropped_image_is_counted_and_the_close_still_gets_through(void **s
     bench_close(&bench);
 }
 
+static void a_message_of_no_known_protocol_is_refused_and_the_next_is_looked_at(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_open(&bench, SLUICE_OVERFLOW_WAIT);
+    assert_int_equal(zmq_send(bench.push, "hello", 5, 0), 5);
+    assert_int_equal(zmq_send(bench.push, "", 0, ZMQ_SNDMORE), 0);
+    assert_int_equal(zmq_send(bench.push, "more", 4, 0), 4);
+    for (int i = 0; i < SLUICE_PARTS_MAX + 1; i++)
+        assert_int_equal(zmq_send(bench.push, "x", 1, i < SLUICE_PARTS_MAX ? ZMQ_SNDMORE : 0), 1);
+    send_image(&bench, 0);
+    work_until(&bench, SLUICE_COUNTER_SOURCE_IMAGES, 4);
+    assert_int_equal(count_of(&bench, SLUICE_COUNTER_SOURCE_REFUSED), 3);
+    assert_int_equal(count_of(&bench, SLUICE_COUNTER_SOURCE_STRAY), 3);
+    take_open(&bench);
+    take_image(&bench, 0);
+    bench_close(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_image_that_waits_for_a_slot_keeps_all_it_came_with),
         cmocka_unit_test(a_dropped_image_is_counted_and_the_close_still_gets_through),
+        cmocka_unit_test(a_message_of_no_known_protocol_is_refused_and_the_next_is_looked_at),
     };
     return cmocka_run_group_tests_name("source", tests, NULL, NULL);
 }
