@@ -31,7 +31,8 @@ struct sluice_channel_totals {
     uint64_t planes, bad, valid, invalid, zero, saturated;
     bool has_saturated, is_float;
     __int128 min, max, sum;
-    double min_float, max_float, sum_float;
+    double min_float, max_float;
+    double sum_float, sum_rest; /* compensated: the sum is both together */
 };
 
 struct sluice_publish_totals {
@@ -48,6 +49,7 @@ struct sluice_publish_totals {
 
 void sluice_totals_add(struct sluice_publish_totals *totals, uint32_t channel,
                        const struct sluice_stats *stats);
+double sluice_totals_sum_float(const struct sluice_channel_totals *totals);
 
 /* {"summary":{…}}. `state`: how it ended, "complete", "growing", "failed", "stalled",
  * "interrupted"; `shard` "k/n" or NULL. */

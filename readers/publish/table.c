@@ -95,6 +95,6 @@ size_t sluice_table_channel(char *line, const struct sluice_channel_totals *t)
         "  %s: %" PRIu64 " planes, min %s, max %s, sum %s, saturated %s, invalid %" PRIu64 "\n",
         t->name, t->planes, cell_value(cells[0], known, t->is_float, t->min, t->min_float),
         cell_value(cells[1], known, t->is_float, t->max, t->max_float),
-        cell_value(cells[2], known, t->is_float, t->sum, t->sum_float),
+        cell_value(cells[2], known, t->is_float, t->sum, sluice_totals_sum_float(t)),
         cell_value(cells[3], t->has_saturated, false, (__int128)t->saturated, 0), t->invalid));
 }

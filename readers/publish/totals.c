@@ -1,10 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What a reader has done, added up, and the summary line. Sums of integers over a series stay
- * exact: 2^31 pixels of 2^64 an image leave 2^32 images before 128 bits are full. */
+ * exact: 2^31 pixels of 2^64 an image leave 2^32 images before 128 bits are full. Those of floats
+ * are compensated (Neumaier), as within an image. */
 #include <math.h>
 
 #include "readers/publish/publish.h"
+
+/* What rounding drops is kept apart. */
+static void add_float(struct sluice_channel_totals *t, double v)
+{
+    const double sum = t->sum_float + v;
+
+    t->sum_rest += fabs(t->sum_float) >= fabs(v) ? t->sum_float - sum + v : v - sum + t->sum_float;
+    t->sum_float = sum;
+}
+
+double sluice_totals_sum_float(const struct sluice_channel_totals *t)
+{
+    return isfinite(t->sum_float) ? t->sum_float + t->sum_rest : t->sum_float;
+}
 
 void sluice_totals_add(struct sluice_publish_totals *totals, uint32_t channel,
                        const struct sluice_stats *stats)
@@ -21,7 +36,7 @@ void sluice_totals_add(struct sluice_publish_totals *totals, uint32_t channel,
     if (stats->is_float) {
         t->min_float = first ? stats->min_float : fmin(t->min_float, stats->min_float);
         t->max_float = first ? stats->max_float : fmax(t->max_float, stats->max_float);
-        t->sum_float += stats->sum_float;
+        add_float(t, stats->sum_float);
     } else {
         t->min = first || stats->min < t->min ? stats->min : t->min;
         t->max = first || stats->max > t->max ? stats->max : t->max;
@@ -64,9 +79,9 @@ static void channel_object(struct sluice_json *json, const struct sluice_channel
     key_uint(json, "bad", t->bad);
     key_value(json, "min", t, t->min, t->min_float);
     key_value(json, "max", t, t->max, t->max_float);
-    key_value(json, "sum", t, t->sum, t->sum_float);
+    key_value(json, "sum", t, t->sum, sluice_totals_sum_float(t));
     sluice_json_key(json, "mean");
-    double sum = t->is_float ? t->sum_float : (double)t->sum;
+    double sum = t->is_float ? sluice_totals_sum_float(t) : (double)t->sum;
     sluice_json_double(json, t->valid ? sum / (double)t->valid : NAN);
     key_uint(json, "zero", t->zero);
     sluice_json_key(json, "saturated");

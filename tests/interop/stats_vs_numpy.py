@@ -27,6 +27,8 @@ sys.path.insert(0, SUPPORT)
 import swmr_set  # noqa: E402
 
 SLUICE = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else "sluice"
+TYPES = ["uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "float32",
+         "float64"]
 FIELDS = ["image", "channel", "min", "max", "sum", "mean", "std", "zero", "saturated", "invalid",
           "com_x", "com_y", "latency_ms"]
 
@@ -173,6 +175,10 @@ class StatsVersusNumpy(unittest.TestCase):
             if np.dtype(s["dtype"]).kind != "f":
                 sums = [v["sum"] for v in values if v["sum"] is not None]
                 self.assertEqual(summary["channels"][c]["sum"], sum(sums) if sums else None)
+            else:
+                sums = [v["sum"] for v in values if v["sum"] is not None]
+                got = summary["channels"][c]["sum"]
+                self.assertTrue(close(got, math.fsum(sums) if sums else None, 1e3), (got, sums))
             self.assertEqual(summary["channels"][c]["invalid"], sum(v["invalid"] for v in values))
         return summary
 
@@ -183,15 +189,29 @@ class StatsVersusNumpy(unittest.TestCase):
         w.end()
 
     def test_every_pixel_type_and_filter_gives_numpys_numbers(self):
-        types = ["uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64",
-                 "float32", "float64"]
-        for i, dtype in enumerate(types):
+        for i, dtype in enumerate(TYPES):
             s = self.spec(name=dtype, dtype=dtype, saturation=100,
                           filter=["bslz4", "lz4", "none"][i % 3])
             self.write(s, range(12))
             lines, error, code = self.stats(self.path(dtype + "_master.h5"))
             self.assertEqual((code, error), (0, ""), dtype)
             self.check(s, lines, range(12))
+
+    def test_every_pixel_type_and_filter_of_a_growing_file_gives_numpys_numbers(self):
+        for i, dtype in enumerate(TYPES):
+            s = self.spec(name=dtype, dtype=dtype, saturation=100, per_file=7, shape=[19, 23],
+                          filter=["none", "bslz4", "lz4"][i % 3])
+            w = Writer(s)
+            r = Reader(self.path(dtype + "_master.h5"), "--follow")
+            seen = []
+            for batch in ([0], [1, 2], [8, 9], [4, 3], [10], [5, 6, 7]):
+                w.do(write=batch, flush=True)
+                seen += [r.line() for _ in batch]
+            w.do(state="done")
+            w.end()
+            lines, error, code = r.rest()
+            self.assertEqual((code, error), (0, ""), dtype)
+            self.check(s, seen + lines, range(11), followed=True)
 
     def test_several_channels_use_their_own_masks_by_any_path(self):
         s = self.spec(channels=["threshold_1", "threshold_2", "difference"], shape=[31, 65])
