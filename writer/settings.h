@@ -30,7 +30,8 @@ struct sluice_axis_setting {
 struct sluice_metadata_settings {
     const char *instrument_name, *source_name, *source_short_name, *sample_name; /* may be "" */
     const char *rotation_axis; /* the goniometer axis that sample/depends_on names, "" = the one
-                                  whose increment is not 0 (else the first) */
+                                  whose increment is not 0 (else the first), or the last of axes
+                                  that stands on it */
     struct sluice_axis_setting axes[SLUICE_AXIS_SETTINGS_MAX]; /* others: (-1, 0, 0), and stand on
                                                                   the laboratory */
     size_t axis_count;

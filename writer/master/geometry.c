@@ -24,6 +24,9 @@
  * and each takes 8 bytes of memory and 24 of the file. */
 #define POSITIONS_MAX ((size_t)16 << 20)
 
+/* Carries the detector, not the sample. */
+static const char detector_arm[] = "two_theta";
+
 /* Puts a scalar translation, or not when it is unknown; returns what the next one stands on. */
 static const char *translation(struct sluice_tree *tree, const char *path, double value,
                                const double vector[3], const char *depends_on)
@@ -86,18 +89,6 @@ static int axis_named(const struct sluice_series *series, const char *name)
             return (int)i;
     }
     return -1;
-}
-
-/* The configured one, else the first that turns, else the first. */
-static int rotation_axis(const struct sluice_master_input *input)
-{
-    const struct sluice_series *series = input->series;
-    int axis = axis_named(series, input->metadata->rotation_axis);
-    for (uint32_t i = 0; axis < 0 && i < series->axis_count; i++) {
-        if (series->axes[i].increment != 0 && !isnan(series->axes[i].increment))
-            axis = (int)i;
-    }
-    return axis < 0 && series->axis_count > 0 ? 0 : axis;
 }
 
 static void axis_path(const struct sluice_axis *axis, const char *suffix, char path[PATH_BYTES])
@@ -182,7 +173,6 @@ static bool can_put(const struct sluice_series *series, uint32_t index)
 static void stands_on(const struct sluice_master_input *input, const char *name,
                       char path[PATH_BYTES])
 {
-    static const char detector_arm[] = "two_theta";
     const struct sluice_metadata_settings *settings = input->metadata;
     size_t setting = setting_of(settings, name);
     snprintf(path, PATH_BYTES, ".");
@@ -199,15 +189,44 @@ static void stands_on(const struct sluice_master_input *input, const char *name,
     }
 }
 
+/* The axis that the sample stands on: the one that the configuration names, else the innermost of
+ * those that stand on the first one that turns, else the first; negative: none. With one image
+ * nothing but this tells programs which axis turns, so there it is that one itself. */
+static int sample_axis(const struct sluice_master_input *input, size_t rows)
+{
+    const struct sluice_series *series = input->series;
+    const struct sluice_metadata_settings *settings = input->metadata;
+    int axis = axis_named(series, settings->rotation_axis), first = -1;
+    if (axis >= 0)
+        return axis;
+    for (uint32_t i = 0; i < series->axis_count; i++) {
+        if (strcmp(series->axes[i].name, detector_arm) == 0)
+            continue;
+        first = first < 0 ? (int)i : first;
+        if (axis < 0 && series->axes[i].increment != 0 && !isnan(series->axes[i].increment))
+            axis = (int)i;
+    }
+    axis = axis < 0 ? first : axis;
+    if (axis < 0 || rows < 2)
+        return axis;
+    for (size_t i = setting_of(settings, series->axes[axis].name); i < settings->axis_count; i++) {
+        int inner = axis_named(series, settings->axes[i].name);
+        if (inner >= 0 && can_put(series, (uint32_t)inner) &&
+            strcmp(settings->axes[i].name, detector_arm) != 0)
+            axis = inner;
+    }
+    return axis;
+}
+
 static void put_sample(struct sluice_tree *tree, const struct sluice_master_input *input,
                        size_t count)
 {
     const struct sluice_series *series = input->series;
     char path[PATH_BYTES] = ".";
     const bool fits = count <= POSITIONS_MAX;
-    int turning = fits ? rotation_axis(input) : -1;
-    if (turning >= 0 && can_put(series, (uint32_t)turning))
-        axis_path(&series->axes[turning], "", path);
+    int axis = fits ? sample_axis(input, count) : -1;
+    if (axis >= 0 && can_put(series, (uint32_t)axis))
+        axis_path(&series->axes[axis], "", path);
     sluice_tree_text(tree, SAMPLE "/depends_on", path);
     if (!fits)
         sluice_log_warning("master", "axes left out: %zu rows are too many", count);

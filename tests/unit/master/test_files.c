@@ -245,6 +245,30 @@ static void configured_axes_stand_on_each_other_in_their_order(void **state)
     H5Fclose(file);
 }
 
+static void the_sample_stands_on_the_last_axis_of_the_chain_that_turns(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->metadata.axis_count = 3;
+    fixture->metadata.axes[0] = (struct sluice_axis_setting){"omega", {-1, 0, 0}};
+    fixture->metadata.axes[1] = (struct sluice_axis_setting){"phi", {0, 1, 0}};
+    fixture->metadata.axes[2] = (struct sluice_axis_setting){"two_theta", {-1, 0, 0}};
+    add_axis(fixture, "two_theta", 3, 1); /* moves too, but carries the detector */
+    add_axis(fixture, "phi", 2, 0);
+    add_axis(fixture, "omega", 1, .1);
+    add_data_file(fixture, 0, 2);
+    write_masters(fixture);
+    hid_t file = open_master(fixture, false);
+    assert_text(file, "/entry/sample/depends_on", AXES "/phi");
+    assert_attribute_text(file, AXES "/phi", "depends_on", AXES "/omega");
+    H5Fclose(file);
+    /* With one image the values do not tell which one turns: then it is named itself. */
+    fixture->files[0].rows = 1;
+    write_masters(fixture);
+    file = open_master(fixture, false);
+    assert_text(file, "/entry/sample/depends_on", AXES "/omega");
+    H5Fclose(file);
+}
+
 static void axis_names_from_outside_cannot_break_the_file(void **state)
 {
     struct fixture *fixture = *state;
@@ -410,6 +434,7 @@ int main(void)
         TEST(a_beam_through_the_corner_gives_a_unit_vector_all_the_same),
         TEST(the_axis_that_turns_carries_the_sample),
         TEST(configured_axes_stand_on_each_other_in_their_order),
+        TEST(the_sample_stands_on_the_last_axis_of_the_chain_that_turns),
         TEST(axis_names_from_outside_cannot_break_the_file),
         TEST(a_finished_master_cannot_be_written_to),
         TEST(the_group_is_set_and_an_unknown_one_only_warned_of),
