@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// One of our files as h5wasm sees it, the HDF5 library of H5Web:
+//   node h5wasm_view.mjs NODE_MODULES FILE FOLDER
+// goes from the root to the default data as NeXus says, writes its values to FOLDER/images and the
+// mask to FOLDER/mask (raw, little-endian), and says as JSON what else it found.
+import { writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+
+const [, , modules, path, folder] = process.argv;
+const load = (file) => import(pathToFileURL(resolve(modules, file)));
+const { default: h5wasm } = await load("h5wasm/dist/node/hdf5_hl.js");
+const module = await h5wasm.ready;
+module.insert_plugin_search_path(resolve(modules, "h5wasm-plugins/plugins"), 0);
+module.activate_throwing_error_handler();
+
+const text = (object, name) => object.attrs[name].value;
+const file = new h5wasm.File(path, "r");
+const entry = `/${text(file, "default")}`;
+const group = `${entry}/${text(file.get(entry), "default")}`;
+const name = `${group}/${text(file.get(group), "signal")}`;
+const images = file.get(name);
+const detector = `${entry}/instrument/detector`;
+const write = (target, values) => writeFileSync(join(folder, target), new Uint8Array(
+    values.buffer, values.byteOffset, values.byteLength));
+write("images", images.value);
+write("mask", file.get(`${detector}/pixel_mask`).value);
+
+const linked = file.get(group).keys().filter((key) => /^data_[0-9]+$/.test(key))
+    .map((key) => file.get(`${group}/${key}`).shape[0]);
+const values = ["beam_center_x", "beam_center_y", "distance", "x_pixel_size"];
+console.log(JSON.stringify({
+    default: name,
+    shape: images.shape,
+    linked: linked.reduce((sum, rows) => sum + rows, 0),
+    detector: Object.fromEntries(values.map((key) => [key, file.get(`${detector}/${key}`).value])),
+    wavelength: file.get(`${entry}/instrument/beam/incident_wavelength`).value,
+}));
+file.close();
