@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * `sluice stats`: follow -> checksum -> decode -> statistics -> lines, in one thread.
+ * `sluice stats`: follow (checksum, decode) -> statistics -> lines, in one thread.
  *
  * Rows come from the follower one by one; each plane is decoded into the same page-aligned buffer,
  * computed and printed before the next is read, so that memory does not grow with the series. The
@@ -16,7 +16,6 @@
 
 #include "cli/verbs.h"
 #include "core/clock.h"
-#include "core/codec/codec.h"
 #include "readers/follow/follow.h"
 #include "readers/publish/publish.h"
 #include "readers/stats/stats.h"
@@ -59,7 +58,6 @@ struct run {
     uint32_t selected[SLUICE_PLANES_MAX]; /* channels of the follower, totals.channel_count */
     struct sluice_publish_totals totals;
     void *pixels; /* one decoded plane */
-    struct sluice_codec_scratch scratch;
     struct sluice_json json;
     bool terminal;             /* stdout is one: not every line is shown */
     int64_t line_ns;           /* of the last line on a terminal */
@@ -72,7 +70,8 @@ static const char help[] =
     "usage: sluice stats PATH [options]\n"
     "\n"
     "Statistics of every image and plane of a series. PATH is any file of the set: a data\n"
-    "file, NAME_master.h5 or NAME.nxs. Mask and saturation value come from the masters.\n"
+    "file, NAME_master.h5 or NAME.nxs; or a file of another writer (areaDetector, DECTRIS, NXmx\n"
+    "with a virtual dataset, ...). Mask and saturation value come from the masters.\n"
     "\n"
     "  --follow        go on as the files grow, until the series ends; without it: what is\n"
     "                  visible now\n"
@@ -212,10 +211,9 @@ static void show_image(struct run *run, uint64_t image, const char *channel,
     }
 }
 
-static void show_lost(struct run *run, const struct sluice_follow_row *row)
+static void show_lost(struct run *run, const struct sluice_follow_row *row, const char *reason)
 {
     char line[SLUICE_TABLE_LINE_BYTES];
-    const char *reason = row->status == SLUICE_ROW_REFUSED ? "refused by the writer" : NULL;
     for (uint32_t i = 0; i < run->totals.channel_count; i++) {
         const char *channel = run->totals.channels[i].name;
         if (run->options->json) {
@@ -255,35 +253,9 @@ static void show_summary(struct run *run, const char *state)
 
 /* --- one image ----------------------------------------------------------------------------- */
 
-/* Checks and decodes a plane into run->pixels; why not goes into `error`. */
-static enum sluice_status fetch_plane(struct run *run, const struct sluice_follow_row *row,
-                                      uint32_t channel, struct sluice_error *error)
-{
-    const struct sluice_follow_channel *shape = sluice_follow_channel(run->follow, channel);
-    struct sluice_span chunk;
-    enum sluice_encoding encoding;
-    enum sluice_status status =
-        sluice_follow_chunk(run->follow, row, channel, &chunk, &encoding, error);
-    if (status != SLUICE_OK)
-        return status;
-    uint64_t expected, found;
-    if (sluice_follow_checksum(run->follow, row, channel, &expected) &&
-        (found = sluice_checksum(chunk)) != expected)
-        return sluice_error_set(error, SLUICE_MALFORMED,
-                                "checksum of the stored chunk is %016llx, its column says %016llx",
-                                (unsigned long long)found, (unsigned long long)expected);
-    size_t element_bytes = sluice_dtype_bytes(shape->dtype);
-    status =
-        sluice_codec_decode(encoding, chunk, element_bytes, run->pixels,
-                            (size_t)shape->width * shape->height * element_bytes, &run->scratch);
-    if (status != SLUICE_OK)
-        return sluice_error_set(error, status, "the %s chunk of %zu bytes does not decode: %s",
-                                sluice_encoding_name(encoding), chunk.bytes,
-                                sluice_status_text(status));
-    return SLUICE_OK;
-}
-
-static void process_plane(struct run *run, const struct sluice_follow_row *row, uint32_t index)
+/* NOT_FOUND: a file without image_id has a hole here. */
+static enum sluice_status process_plane(struct run *run, const struct sluice_follow_row *row,
+                                        uint32_t index)
 {
     uint32_t channel = run->selected[index];
     const struct sluice_follow_channel *shape = sluice_follow_channel(run->follow, channel);
@@ -291,7 +263,11 @@ static void process_plane(struct run *run, const struct sluice_follow_row *row, 
     struct sluice_stats stats;
     int64_t saturation;
     bool saturates = sluice_follow_saturation(run->follow, channel, &saturation);
-    enum sluice_status status = fetch_plane(run, row, channel, &why);
+    size_t bytes = (size_t)shape->width * shape->height * sluice_dtype_bytes(shape->dtype);
+    enum sluice_status status =
+        sluice_follow_pixels(run->follow, row, channel, run->pixels, bytes, &why);
+    if (status == SLUICE_NOT_FOUND && index == 0)
+        return status;
     if (status == SLUICE_OK) {
         status = sluice_stats_plane(run->pixels, shape->width, shape->height, shape->dtype,
                                     sluice_follow_mask(run->follow, channel),
@@ -304,7 +280,7 @@ static void process_plane(struct run *run, const struct sluice_follow_row *row, 
         run->totals.bad++;
         run->totals.channels[index].bad++;
         show_bad(run, row->image, shape->name, why.message);
-        return;
+        return status;
     }
     sluice_totals_add(&run->totals, index, &stats);
     double latency_ms = NAN;
@@ -315,12 +291,19 @@ static void process_plane(struct run *run, const struct sluice_follow_row *row, 
             sluice_histogram_record(&run->totals.latency, latency_ns);
     }
     show_image(run, row->image, shape->name, &stats, latency_ms, sluice_now_ns(run->clock));
+    return SLUICE_OK;
 }
 
 static void process_image(struct run *run, const struct sluice_follow_row *row)
 {
-    for (uint32_t i = 0; i < run->totals.channel_count && !run->gone; i++)
-        process_plane(run, row, i);
+    run->last_ns = sluice_now_ns(run->clock);
+    for (uint32_t i = 0; i < run->totals.channel_count && !run->gone; i++) {
+        if (process_plane(run, row, i) == SLUICE_NOT_FOUND && i == 0) {
+            run->totals.lost++;
+            show_lost(run, row, "it was never written");
+            return;
+        }
+    }
     run->totals.images++;
     if (row->image + 1 > run->totals.newest_processed)
         run->totals.newest_processed = row->image + 1;
@@ -337,7 +320,7 @@ static bool wanted(struct run *run, const struct sluice_follow_row *row)
         return false; /* another process has it */
     if (row->status != SLUICE_ROW_WRITTEN) {
         run->totals.lost++;
-        show_lost(run, row);
+        show_lost(run, row, row->status == SLUICE_ROW_REFUSED ? "refused by the writer" : NULL);
         return false;
     }
     if (!sampled)
@@ -435,6 +418,21 @@ static int prepare(struct run *run)
     return SLUICE_EXIT_FAILED;
 }
 
+/* Other writers' files say less: what is not checked or known is said once. */
+static void say_lacks(struct run *run)
+{
+    unsigned lacks = sluice_follow_lacks(run->follow);
+    run->totals.lacks = lacks;
+    if (lacks & SLUICE_LACK_IMAGE_ID)
+        fputs("sluice stats: no image_id column: every row is taken as an image, in order\n",
+              stderr);
+    if (lacks & SLUICE_LACK_CHECKSUM)
+        fputs("sluice stats: no checksum column: stored bytes are not checked\n", stderr);
+    if (lacks & SLUICE_LACK_MASK)
+        fputs("sluice stats: no pixel mask: only pixels that hold the no-data value are invalid\n",
+              stderr);
+}
+
 /* Says how it ended; returns the exit code. */
 static int conclude(struct run *run, enum sluice_status status)
 {
@@ -493,13 +491,13 @@ int sluice_verb_stats(int argc, char **argv)
         code = prepare(run);
     }
     if (code == SLUICE_EXIT_OK) {
+        say_lacks(run);
         char line[SLUICE_TABLE_LINE_BYTES];
         if (!options.json)
             put(run, line, sluice_table_header(line));
         code = conclude(run, process_series(run));
     }
     sluice_follow_close(run->follow);
-    sluice_codec_scratch_close(&run->scratch);
     sluice_json_close(&run->json);
     free(run->pixels);
     free(run);

@@ -44,7 +44,8 @@ static uint32_t *read_mask(hid_t file, const struct sluice_follow_channel *chann
 void sluice_facts_read(struct sluice_facts *facts, const char *master,
                        const struct sluice_follow_channel *channel)
 {
-    hid_t file = sluice_follow_h5_open(master, false);
+    bool live = sluice_follow_h5_flag(master) == SLUICE_H5_WRITING; /* of other writers */
+    hid_t file = sluice_follow_h5_open(master, live);
     if (file < 0) {
         sluice_log_warning("follow", "cannot open %s: no mask and no saturation value", master);
     } else {

@@ -8,8 +8,10 @@
 #ifndef SLUICE_READERS_FOLLOW_FILE_H
 #define SLUICE_READERS_FOLLOW_FILE_H
 
+#include "core/codec/codec.h"
 #include "readers/follow/follow.h"
 #include "readers/follow/h5.h"
+#include "readers/follow/virtual.h"
 
 #define SLUICE_FOLLOW_ROWS_MAX        UINT64_C(1000000000) /* a file that claims more lies */
 #define SLUICE_FOLLOW_PLANE_BYTES_MAX (UINT64_C(1) << 32)
@@ -25,14 +27,29 @@ struct sluice_file_channel {
     hid_t images, checksum;              /* checksum: -1 where there is none */
     uint64_t images_seen, checksum_seen; /* the look at which each was refreshed last */
     enum sluice_encoding encoding;
-    const char *unreadable; /* why its chunks are not planes; NULL: they are */
+    const char *indirect; /* why a chunk is not a plane that we decode; NULL: it is */
+    char missing[96];     /* what has to be installed to read it; "" nothing */
+    int rank;             /* 3, or 2: one image */
+    bool chunked;
+    hsize_t chunk[3];                  /* where `chunked`, with rank 2 from the second on */
+    struct sluice_virtual *virtual_of; /* where it is a virtual dataset: its mappings; owned */
 };
+
+/* Working memory of whoever reads planes; zeroed at first. */
+struct sluice_file_buffers {
+    uint8_t *chunk; /* owned: the last one read */
+    size_t capacity;
+    struct sluice_codec_scratch scratch;
+};
+void sluice_file_buffers_close(struct sluice_file_buffers *buffers);
 
 struct sluice_follow_file {
     char *path; /* owned */
     uint64_t number;
     bool is_open, live;
     bool reported;                              /* that it cannot be opened */
+    char group[SLUICE_NAME_BYTES];              /* where its images lie, such as "entry/data" */
+    bool has_key, has_checksum;                 /* stay known after the release */
     hid_t file, key, status, arrival, finished; /* -1 where the file has none */
     uint32_t channel_count;
     struct sluice_file_channel channels[SLUICE_PLANES_MAX];
@@ -70,13 +87,29 @@ enum sluice_status sluice_file_look(struct sluice_follow_file *file, bool ended,
 /* H5Drefresh, where the file can still change. */
 bool sluice_file_refresh(const struct sluice_follow_file *file, hid_t dataset);
 
-/* Reads the chunk of a row into *buffer, which grows as needed but never beyond what the plane can
- * need. */
+/* Fills `channel` and `shape` when `images` is a stack of planes (or one plane called `data`);
+ * false when it is not. `images` stays the caller's. */
+bool sluice_file_channel_read(hid_t images, const char *path, const char *dataset,
+                              struct sluice_file_channel *channel,
+                              struct sluice_follow_channel *shape);
+/* The same dataset opened with a chunk cache that holds a row of images: takes `images`. */
+hid_t sluice_file_channel_cached(hid_t group, const char *dataset, hid_t images,
+                                 const struct sluice_file_channel *channel,
+                                 const struct sluice_follow_channel *shape);
+
+/* Reads the chunk of a row into buffers->chunk, which grows as needed but never beyond what the
+ * plane can need. NOT_FOUND: the file has no key and no such chunk. */
 enum sluice_status sluice_file_chunk(struct sluice_follow_file *file, uint64_t row,
                                      uint32_t channel, const struct sluice_follow_channel *shape,
-                                     uint8_t **buffer, size_t *capacity, size_t *bytes,
+                                     struct sluice_file_buffers *buffers, size_t *bytes,
                                      enum sluice_encoding *encoding, struct sluice_error *error);
 bool sluice_file_checksum(struct sluice_follow_file *file, uint64_t row, uint32_t channel,
                           uint64_t *checksum);
+/* The pixels of a row, whatever its layout and filters, in memory order; the checksum is held
+ * against the stored chunk where there is one. `pixels` has room for the plane. */
+enum sluice_status sluice_file_pixels(struct sluice_follow_file *file, uint64_t row,
+                                      uint32_t channel, const struct sluice_follow_channel *shape,
+                                      void *pixels, struct sluice_file_buffers *buffers,
+                                      struct sluice_error *error);
 
 #endif

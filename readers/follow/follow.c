@@ -66,8 +66,7 @@ struct sluice_follow {
     size_t gap_at;              /* place in order whose gap before it comes next */
     uint64_t gap_from;          /* the images below are told */
     uint64_t gap_next, gap_end; /* images of the gap being given */
-    uint8_t *chunk;             /* owned */
-    size_t chunk_capacity;
+    struct sluice_file_buffers buffers;
 };
 
 /* --- the files ----------------------------------------------------------------------------- */
@@ -189,7 +188,7 @@ enum sluice_status sluice_follow_open(const char *path, int64_t wait_ns,
 {
     *out = NULL;
     struct sluice_error own = {0};
-    sluice_follow_h5_quiet();
+    sluice_follow_h5_start();
     struct sluice_follow *follow = calloc(1, sizeof(*follow));
     if (!follow)
         return sluice_error_set(error, SLUICE_NO_MEMORY, "no memory to follow %s", path);
@@ -219,7 +218,7 @@ void sluice_follow_close(struct sluice_follow *follow)
         sluice_facts_close(&follow->facts[i]);
     free(follow->files);
     free(follow->order);
-    free(follow->chunk);
+    sluice_file_buffers_close(&follow->buffers);
     sluice_watch_close(&follow->watch);
     sluice_set_close(&follow->set);
     free(follow);
@@ -498,6 +497,21 @@ bool sluice_follow_finished(const struct sluice_follow *follow)
     return follow->set.state == SLUICE_SET_DONE;
 }
 
+unsigned sluice_follow_lacks(struct sluice_follow *follow)
+{
+    unsigned lacks = 0;
+    for (size_t i = 0; i < follow->file_count; i++) {
+        const struct sluice_follow_file *file = follow->files[i];
+        if (!file->group[0])
+            continue; /* not opened yet */
+        lacks |= file->has_key ? 0 : SLUICE_LACK_IMAGE_ID;
+        lacks |= file->has_checksum ? 0 : SLUICE_LACK_CHECKSUM;
+    }
+    for (uint32_t i = 0; i < follow->channel_count; i++)
+        lacks |= sluice_follow_mask(follow, i) ? 0 : SLUICE_LACK_MASK;
+    return lacks;
+}
+
 uint64_t sluice_follow_newest(const struct sluice_follow *follow)
 {
     return follow->newest;
@@ -531,10 +545,28 @@ enum sluice_status sluice_follow_chunk(struct sluice_follow *follow,
         return error && error->status != SLUICE_OK ? error->status : SLUICE_NOT_FOUND;
     size_t bytes = 0;
     enum sluice_status status =
-        sluice_file_chunk(file, row->row, channel, &follow->channels[channel], &follow->chunk,
-                          &follow->chunk_capacity, &bytes, encoding, error);
+        sluice_file_chunk(file, row->row, channel, &follow->channels[channel], &follow->buffers,
+                          &bytes, encoding, error);
     if (status == SLUICE_OK)
-        *chunk = (struct sluice_span){.data = follow->chunk, .bytes = bytes};
+        *chunk = (struct sluice_span){.data = follow->buffers.chunk, .bytes = bytes};
+    return status;
+}
+
+enum sluice_status sluice_follow_pixels(struct sluice_follow *follow,
+                                        const struct sluice_follow_row *row, uint32_t channel,
+                                        void *pixels, size_t bytes, struct sluice_error *error)
+{
+    struct sluice_error why = {0};
+    struct sluice_follow_file *file = file_of(follow, row, channel, &why);
+    enum sluice_status status = why.status;
+    if (file) {
+        const struct sluice_follow_channel *shape = &follow->channels[channel];
+        if (bytes != (size_t)shape->width * shape->height * sluice_dtype_bytes(shape->dtype))
+            return sluice_error_set(error, SLUICE_USAGE, "%zu bytes are not a plane", bytes);
+        status = sluice_file_pixels(file, row->row, channel, shape, pixels, &follow->buffers, &why);
+    }
+    if (status != SLUICE_OK && error && error->status == SLUICE_OK)
+        *error = why;
     return status;
 }
 

@@ -28,6 +28,13 @@ struct sluice_follow_channel {
     enum sluice_encoding encoding; /* of the dataset's filter */
 };
 
+/* What the files of a set may not say: bits of sluice_follow_lacks. */
+enum sluice_follow_lack {
+    SLUICE_LACK_IMAGE_ID = 1, /* every row of the extent is taken as an image */
+    SLUICE_LACK_CHECKSUM = 2,
+    SLUICE_LACK_MASK = 4,
+};
+
 struct sluice_follow_row {
     uint64_t image;                /* 0-based image number of the series */
     uint64_t row;                  /* in its file */
@@ -53,6 +60,9 @@ const struct sluice_follow_channel *sluice_follow_channel(const struct sluice_fo
 const uint32_t *sluice_follow_mask(struct sluice_follow *follow, uint32_t channel);
 bool sluice_follow_saturation(struct sluice_follow *follow, uint32_t channel, int64_t *value);
 
+/* Bits of enum sluice_follow_lack, from the first file and the masters (see sluice_follow_mask). */
+unsigned sluice_follow_lacks(struct sluice_follow *follow);
+
 /* The next row that is there, in order of image number within a file as rows become visible; each
  * row once. OK; AGAIN when nothing new came for `timeout_ns` (0: only looks, negative: for ever);
  * END when the series has ended and every row was given (lost ones too). Anything else is a fault.
@@ -66,11 +76,19 @@ bool sluice_follow_finished(const struct sluice_follow *follow);
 uint64_t sluice_follow_newest(const struct sluice_follow *follow);
 
 /* The stored chunk of a written row, undecoded, in a buffer of the follower's (valid until its next
- * call). `encoding` is NONE where the chunk was stored without the filter. */
+ * call). `encoding` is NONE where the chunk was stored without the filter. UNSUPPORTED where a
+ * chunk is not a plane in an encoding of ours: then only sluice_follow_pixels gives it. */
 enum sluice_status sluice_follow_chunk(struct sluice_follow *follow,
                                        const struct sluice_follow_row *row, uint32_t channel,
                                        struct sluice_span *chunk, enum sluice_encoding *encoding,
                                        struct sluice_error *error);
+/* The pixels of a written row in memory order, whatever its layout and filters; held against the
+ * checksum column where there is one. `bytes` must be the plane's. NOT_FOUND: a file without keys
+ * never had this image; UNSUPPORTED: a filter that is not installed; MALFORMED and others: what is
+ * stored is not what was written. */
+enum sluice_status sluice_follow_pixels(struct sluice_follow *follow,
+                                        const struct sluice_follow_row *row, uint32_t channel,
+                                        void *pixels, size_t bytes, struct sluice_error *error);
 /* The checksum column's cell of that chunk; false where the file has none. */
 bool sluice_follow_checksum(struct sluice_follow *follow, const struct sluice_follow_row *row,
                             uint32_t channel, uint64_t *checksum);

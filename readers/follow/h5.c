@@ -17,11 +17,6 @@
 #define FLAG_WRITE 1u
 #define FLAG_SWMR  4u
 
-void sluice_follow_h5_quiet(void)
-{
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-}
-
 struct innermost {
     char text[160];
 };
@@ -161,24 +156,50 @@ bool sluice_follow_h5_attribute_text(hid_t object, const char *name, char *buffe
     return ok && buffer[0];
 }
 
-bool sluice_follow_h5_dtype(hid_t type, enum sluice_dtype *dtype)
+/* In the order of enum sluice_dtype. */
+static hid_t stored_type(int dtype, bool swapped)
 {
-    const struct {
-        hid_t type;
-        enum sluice_dtype dtype;
-    } known[] = {
-        {H5T_STD_U8LE, SLUICE_U8},    {H5T_STD_U16LE, SLUICE_U16}, {H5T_STD_U32LE, SLUICE_U32},
-        {H5T_STD_U64LE, SLUICE_U64},  {H5T_STD_I8LE, SLUICE_I8},   {H5T_STD_I16LE, SLUICE_I16},
-        {H5T_STD_I32LE, SLUICE_I32},  {H5T_STD_I64LE, SLUICE_I64}, {H5T_IEEE_F32LE, SLUICE_F32},
-        {H5T_IEEE_F64LE, SLUICE_F64},
+    const hid_t types[SLUICE_DTYPE_COUNT][2] = {
+        {H5T_STD_U8LE, H5T_STD_U8BE},     {H5T_STD_U16LE, H5T_STD_U16BE},
+        {H5T_STD_U32LE, H5T_STD_U32BE},   {H5T_STD_U64LE, H5T_STD_U64BE},
+        {H5T_STD_I8LE, H5T_STD_I8BE},     {H5T_STD_I16LE, H5T_STD_I16BE},
+        {H5T_STD_I32LE, H5T_STD_I32BE},   {H5T_STD_I64LE, H5T_STD_I64BE},
+        {H5T_IEEE_F32LE, H5T_IEEE_F32BE}, {H5T_IEEE_F64LE, H5T_IEEE_F64BE},
     };
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        if (H5Tequal(type, known[i].type) > 0) {
-            *dtype = known[i].dtype;
+    return types[dtype][swapped];
+}
+
+bool sluice_follow_h5_dtype(hid_t type, enum sluice_dtype *dtype, bool *swapped)
+{
+    for (int i = 0; i < SLUICE_DTYPE_COUNT; i++) {
+        for (int order = 0; order < 2; order++) {
+            if (H5Tequal(type, stored_type(i, order)) <= 0)
+                continue;
+            *dtype = (enum sluice_dtype)i;
+            *swapped = order && sluice_dtype_bytes(*dtype) > 1;
             return true;
         }
     }
     return false;
+}
+
+hid_t sluice_follow_h5_memory_type(enum sluice_dtype dtype)
+{
+    const hid_t types[SLUICE_DTYPE_COUNT] = {
+        H5T_NATIVE_UINT8, H5T_NATIVE_UINT16, H5T_NATIVE_UINT32, H5T_NATIVE_UINT64,
+        H5T_NATIVE_INT8,  H5T_NATIVE_INT16,  H5T_NATIVE_INT32,  H5T_NATIVE_INT64,
+        H5T_NATIVE_FLOAT, H5T_NATIVE_DOUBLE,
+    };
+    return types[dtype];
+}
+
+bool sluice_follow_h5_address(hid_t object, haddr_t *address)
+{
+    H5O_info_t info;
+    if (H5Oget_info2(object, &info, H5O_INFO_BASIC) < 0)
+        return false;
+    *address = info.addr;
+    return true;
 }
 
 uint64_t sluice_follow_h5_cells(hid_t dataset)

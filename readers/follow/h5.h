@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Small HDF5 helpers of the follower. Private to the room; the follower's thread only.
+ * Small HDF5 helpers of the rooms that read; one thread.
  * Everything read from a file is checked: files may be foreign or lie. */
 #ifndef SLUICE_READERS_FOLLOW_H5_H
 #define SLUICE_READERS_FOLLOW_H5_H
@@ -14,8 +14,9 @@
 #include "core/error.h"
 #include "core/frame.h"
 
-/* Switches HDF5's own printing off. */
-void sluice_follow_h5_quiet(void);
+/* Switches HDF5's own printing off and registers our decoders of LZ4 and bitshuffle + LZ4, so that
+ * H5Dread needs no plugins for them. Again is fine. */
+void sluice_follow_h5_start(void);
 
 /* Sets `error` with the innermost text of HDF5's error stack appended. Returns `status`. */
 enum sluice_status sluice_follow_h5_error(struct sluice_error *error, enum sluice_status status,
@@ -46,8 +47,13 @@ bool sluice_follow_h5_dataset_int(hid_t file, const char *path, int64_t *value);
 /* A fixed-length text attribute, cut to the buffer. */
 bool sluice_follow_h5_attribute_text(hid_t object, const char *name, char *buffer, size_t bytes);
 
-/* The pixel type of a dataset's type; false for what Sluice has no name for (big-endian too). */
-bool sluice_follow_h5_dtype(hid_t type, enum sluice_dtype *dtype);
+/* The pixel type of a dataset's type; false for what Sluice has no name for. `swapped`: it is
+ * stored big-endian, so that only H5Dread gives it. */
+bool sluice_follow_h5_dtype(hid_t type, enum sluice_dtype *dtype, bool *swapped);
+hid_t sluice_follow_h5_memory_type(enum sluice_dtype dtype); /* HDF5's own, never closed */
+
+/* The address of an object below `group`, for telling two names of one object. */
+bool sluice_follow_h5_address(hid_t object, haddr_t *address);
 
 /* Extent of a 1-D dataset, 0 on any failure. */
 uint64_t sluice_follow_h5_cells(hid_t dataset);

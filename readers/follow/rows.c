@@ -171,6 +171,10 @@ static bool read_extent(struct sluice_follow_file *file, uint64_t *rows)
     *rows = UINT64_MAX;
     for (uint32_t i = 0; i < file->channel_count; i++) {
         hsize_t extent[3];
+        if (file->channels[i].rank == 2) {
+            *rows = 1;
+            continue;
+        }
         if (!sluice_file_refresh(file, file->channels[i].images))
             return false;
         hid_t space = H5Dget_space(file->channels[i].images);

@@ -167,24 +167,38 @@ static void read_links(hid_t group, struct sources *sources)
     }
 }
 
-/* The sources of the virtual dataset, which is neither read nor asked for its extent. */
+/* True when the source is a data file by its name, so that its rows are images in order. */
+static bool read_source(hid_t created, size_t index, char *file_name, char *object, size_t bytes)
+{
+    size_t name_bytes;
+    uint64_t number;
+    return H5Pget_virtual_filename(created, index, file_name, bytes) > 0 &&
+           H5Pget_virtual_dsetname(created, index, object, bytes) > 0 &&
+           strlen(file_name) < bytes - 1 &&
+           parse_data_name(sluice_layout_base_name(file_name), &name_bytes, &number);
+}
+
+/* The sources of the virtual dataset, which is neither read nor asked for its extent. Other
+ * writers' files are not taken apart: the file has images. */
 static void read_virtual(hid_t group, const char *name, struct sources *sources)
 {
     hid_t dataset = H5Lexists(group, name, H5P_DEFAULT) > 0 ? H5Dopen2(group, name, H5P_DEFAULT)
                                                             : H5I_INVALID_HID;
     if (dataset < 0)
         return;
+    char file_name[SLUICE_PATH_BYTES], object[SLUICE_PATH_BYTES];
     hid_t created = H5Dget_create_plist(dataset);
     size_t count = 0;
     if (H5Pget_layout(created) == H5D_VIRTUAL)
         H5Pget_virtual_count(created, &count);
-    for (size_t i = 0; i < count && i < FILES_MAX; i++) {
-        char file_name[SLUICE_PATH_BYTES], object[SLUICE_PATH_BYTES];
-        if (H5Pget_virtual_filename(created, i, file_name, sizeof(file_name)) > 0 &&
-            H5Pget_virtual_dsetname(created, i, object, sizeof(object)) > 0 &&
-            strlen(file_name) < sizeof(file_name) - 1)
+    bool ours = count > 0 && count <= FILES_MAX;
+    for (size_t i = 0; ours && i < count; i++)
+        ours = read_source(created, i, file_name, object, sizeof(file_name));
+    for (size_t i = 0; ours && i < count; i++) {
+        if (read_source(created, i, file_name, object, sizeof(file_name)))
             add_source(sources, file_name, object);
     }
+    sources->set->has_images = sources->set->has_images || !ours;
     H5Pclose(created);
     H5Dclose(dataset);
 }
@@ -258,7 +272,7 @@ static enum sluice_status resolve_existing(struct sluice_set *set, const char *p
                                 path);
     if (flag == SLUICE_H5_CLOSED && !read_master(set, path, true, &sources))
         return sluice_follow_h5_error(error, SLUICE_NOT_FOUND, "cannot open %s", path);
-    if (sources == 0 && !named_like_a_master) {
+    if (sources == 0 && (!named_like_a_master || set->has_images)) {
         set->lone = true;
         add_file(set, path, 1);
     }
@@ -315,8 +329,10 @@ void sluice_set_close(struct sluice_set *set)
 bool sluice_set_channel_master(const struct sluice_set *set, const char *dataset,
                                uint32_t channel_count, char *path, size_t bytes)
 {
-    if (set->lone)
-        return false;
+    if (set->lone) { /* other writers keep all in one */
+        snprintf(path, bytes, "%s", set->files[0].path);
+        return true;
+    }
     static const char *const ends[] = {"_master.h5", ".nxs"};
     char end[SLUICE_NAME_BYTES + 16];
     for (int i = 0; i < 2; i++) {

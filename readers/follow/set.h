@@ -5,7 +5,8 @@
  * Data files come from two sources: names in the set's directory, and the links of the master,
  * which also know files in other directories. The master is only read for metadata and closed at
  * once: its links and virtual datasets are never followed through HDF5, so that no image dataset
- * is ever open twice in the process. */
+ * is ever open twice in the process. A virtual dataset over files that are not named as data files
+ * (other writers') is the exception: then the file that holds it is read alone, through it. */
 #ifndef SLUICE_READERS_FOLLOW_SET_H
 #define SLUICE_READERS_FOLLOW_SET_H
 
@@ -30,6 +31,7 @@ struct sluice_set {
     char directory[SLUICE_PATH_BYTES]; /* where the masters lie */
     char name[SLUICE_PATH_BYTES];      /* NAME, without directories; of a lone file its own name */
     bool lone;                         /* one file that belongs to no set */
+    bool has_images;                   /* the file given holds images itself */
     struct sluice_set_file *files;     /* ascending by number; owned */
     size_t count, capacity;
     enum sluice_set_state state;

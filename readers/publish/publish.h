@@ -42,6 +42,7 @@ struct sluice_publish_totals {
     uint64_t bad;                              /* planes */
     uint64_t skipped;                          /* images: left out by sampling */
     uint64_t newest_visible, newest_processed; /* image number + 1; 0: none */
+    unsigned lacks; /* bits of enum sluice_follow_lack: what is not checked */
     uint32_t channel_count;
     struct sluice_channel_totals channels[SLUICE_PLANES_MAX];
     struct sluice_histogram latency; /* visible images: message complete until processed */

@@ -119,6 +119,22 @@ static void latency(struct sluice_json *json, const struct sluice_histogram *h)
     sluice_json_object_end(json);
 }
 
+static void not_checked(struct sluice_json *json, unsigned lacks)
+{
+    static const struct {
+        enum sluice_follow_lack lack;
+        const char *name;
+    } names[] = {{SLUICE_LACK_IMAGE_ID, "image_id"},
+                 {SLUICE_LACK_CHECKSUM, "checksum"},
+                 {SLUICE_LACK_MASK, "pixel_mask"}};
+    sluice_json_key(json, "not_checked");
+    sluice_json_array_begin(json);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (lacks & names[i].lack)
+            sluice_json_text(json, names[i].name);
+    sluice_json_array_end(json);
+}
+
 void sluice_publish_summary(struct sluice_json *json, const struct sluice_publish_totals *totals,
                             const char *state, const char *shard, double seconds)
 {
@@ -139,6 +155,7 @@ void sluice_publish_summary(struct sluice_json *json, const struct sluice_publis
     sluice_json_key(json, "images_per_s");
     sluice_json_double(json, seconds > 0 ? (double)totals->images / seconds : NAN);
     latency(json, &totals->latency);
+    not_checked(json, totals->lacks);
     sluice_json_key(json, "channels");
     sluice_json_object_begin(json);
     for (uint32_t i = 0; i < totals->channel_count; i++)

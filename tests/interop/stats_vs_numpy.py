@@ -4,7 +4,6 @@ growing, out of order, with losses, rolled over, of a killed writer.
 
 usage: stats_vs_numpy.py SLUICE [unittest arguments]"""
 import json
-import math
 import os
 import select
 import signal
@@ -25,49 +24,13 @@ except ImportError as missing:
 SUPPORT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support")
 sys.path.insert(0, SUPPORT)
 import swmr_set  # noqa: E402
+from plane_reference import close, reference  # noqa: E402
 
 SLUICE = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else "sluice"
 TYPES = ["uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "float32",
          "float64"]
 FIELDS = ["image", "channel", "min", "max", "sum", "mean", "std", "zero", "saturated", "invalid",
           "com_x", "com_y", "latency_ms"]
-
-
-def close(ours, theirs, scale=None):
-    if theirs is None or ours is None:
-        return ours is None and theirs is None
-    return abs(ours - theirs) <= 1e-12 * max(abs(theirs), scale or 0, 1e-300)
-
-
-def reference(s, image, channel):
-    """The same numbers from numpy, integers as exact Python ones."""
-    p, m = swmr_set.pixels(s, image, channel), swmr_set.mask(s, channel)
-    real = p.dtype.kind == "f"
-    bad = (m & 0xFFFF) != 0
-    bad |= ~np.isfinite(p) if real else p == swmr_set.no_data(p.dtype)
-    ys, xs = np.nonzero(~bad)
-    v = p[~bad]
-    out = {"image": image, "channel": channel, "invalid": int(bad.sum()), "zero": int((v == 0).sum()),
-           "saturated": None if s["saturation"] is None else int((v > s["saturation"]).sum())}
-    if v.size == 0:
-        return {**out, **dict.fromkeys(["min", "max", "sum", "mean", "std", "com_x", "com_y"])}
-    if real:
-        w = v.astype(np.longdouble)
-        total = math.fsum(v.tolist())
-        out.update(min=float(v.min()), max=float(v.max()), sum=total, mean=total / v.size,
-                   std=float(w.std()), com_x=None, com_y=None)
-        if total:
-            out.update(com_x=float((w * xs).sum() / w.sum()),
-                       com_y=float((w * ys).sum() / w.sum()))
-        return out
-    w = [int(x) for x in v]
-    n, total, squares = len(w), sum(w), sum(x * x for x in w)
-    out.update(min=min(w), max=max(w), sum=total, mean=total / n,
-               std=math.sqrt((n * squares - total * total) / (n * n)), com_x=None, com_y=None)
-    if total:
-        out.update(com_x=sum(a * int(b) for a, b in zip(w, xs)) / total,
-                   com_y=sum(a * int(b) for a, b in zip(w, ys)) / total)
-    return out
 
 
 class Writer:
