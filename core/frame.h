@@ -77,6 +77,8 @@ enum sluice_frame_kind {
     SLUICE_FRAME_IMAGE,   /* a valid image of the open series */
     SLUICE_FRAME_REFUSED, /* image.image_id was refused: mark its row, store nothing */
     SLUICE_FRAME_CLOSE,   /* the series ends: ended_by, and what the source counted */
+    SLUICE_FRAME_ARM,     /* somebody arms: `arm` passes to the writer, which decides */
+    SLUICE_FRAME_STOPPED, /* what was open when a stop was asked for has been closed: stop_number */
     SLUICE_FRAME_FINISH,  /* nothing more will come: the writer's last frame */
 };
 
@@ -96,12 +98,15 @@ struct sluice_source_counts {
     uint64_t bytes_received;
 };
 
+struct sluice_arm;
 struct sluice_series;
 
 /* What the writer tells the source back: the series_serial of the newest series of which every
- * expected image is visible. Written by the writer, read by the source [edge COMPLETE]. */
+ * expected image is visible [edge COMPLETE], and how many images an arm wants of the next series
+ * (0: not armed, or not said) [edge ARMED]. Written by the writer, read by the source. */
 struct sluice_progress {
     _Atomic uint64_t complete_serial;
+    _Atomic uint64_t armed_images;
 };
 
 struct sluice_frame {
@@ -113,6 +118,8 @@ struct sluice_frame {
     struct sluice_image image;      /* IMAGE, REFUSED */
     struct sluice_span series_date; /* IMAGE: ISO 8601 text in the message; may be empty */
     struct sluice_series *series;   /* OPEN, ADOPT: owned by the frame until taken */
+    struct sluice_arm *arm;         /* ARM: owned by the frame until taken; from malloc */
+    uint64_t stop_number;           /* STOPPED */
     enum sluice_ended_by ended_by;  /* CLOSE */
     struct sluice_source_counts source_counts; /* CLOSE */
 };

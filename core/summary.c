@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Design: the order of the keys is that of the documented line; for a failed series "reason"
- * follows. Nothing is computed here: the counting is done where the images are. */
+ * Design: the order of the keys is that of the documented line; a series that was armed has its
+ * "acquisition_id" too, and for a failed one "reason" follows. Nothing is computed here: the
+ * counting is done where the images are. */
 #include "core/summary.h"
 
 #include <stdlib.h>
@@ -65,6 +66,8 @@ void sluice_summary_json(const struct sluice_summary *summary, struct sluice_jso
 {
     sluice_json_object_begin(json);
     sluice_json_put_uint(json, "series_id", summary->series_id);
+    if (summary->acquisition_id[0] != '\0')
+        sluice_json_put_text(json, "acquisition_id", summary->acquisition_id);
     sluice_json_put_text(json, "state", summary->failed ? "failed" : "done");
     sluice_json_put_text(json, "ended_by", sluice_ended_by_name(summary->ended_by));
     put_counts(json, summary);

@@ -20,6 +20,7 @@ struct sluice_range {
 struct sluice_summary {
     uint64_t series_id;
     char name[SLUICE_NAME_BYTES * 4];
+    char acquisition_id[256]; /* of whoever armed it; empty: it was not armed */
     bool failed;
     enum sluice_ended_by ended_by;
     uint64_t expected, received, written, visible, lost, refused, duplicate, foreign, dropped,

@@ -37,18 +37,20 @@ fail:
     return status;
 }
 
-static void drop_summary(struct sluice_event *event)
+static void drop_owned(struct sluice_event *event)
 {
     if (event->summary != NULL) {
         sluice_summary_destroy(event->summary);
         event->summary = NULL;
     }
+    free(event->facts);
+    event->facts = NULL;
 }
 
 void sluice_events_close(struct sluice_events *events)
 {
     for (uint32_t i = 0; events->pool != NULL && i < SLUICE_EVENTS_COUNT; i++)
-        drop_summary(&events->pool[i]);
+        drop_owned(&events->pool[i]);
     sluice_spsc_close(&events->posted);
     sluice_spsc_close(&events->returned);
     free(events->pool);
@@ -66,6 +68,8 @@ static uint32_t kept_from(enum sluice_event_kind kind)
     case SLUICE_EVENT_FILE:
         return SLUICE_EVENTS_FOR_END;
     case SLUICE_EVENT_END:
+    case SLUICE_EVENT_ARM:
+    case SLUICE_EVENT_STOPPED:
         break;
     }
     return 0;
@@ -105,7 +109,7 @@ struct sluice_event *sluice_events_take(struct sluice_events *events)
 
 void sluice_events_give_back(struct sluice_events *events, struct sluice_event *event)
 {
-    drop_summary(event); /* one that the service did not take over */
+    drop_owned(event); /* what the service did not take over */
     enum sluice_status status =
         sluice_spsc_push(&events->returned, (uint32_t)(event - events->pool));
     assert(status == SLUICE_OK);

@@ -74,7 +74,8 @@ static void deal_with(struct sluice_service *service, struct sluice_event *event
         sluice_summary_destroy(event->summary);
         event->summary = NULL;
     }
-    publish(service, event);
+    if (event->kind <= SLUICE_EVENT_END) /* the others answer requests */
+        publish(service, event);
 }
 
 static int do_work(void *context)

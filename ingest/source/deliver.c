@@ -63,6 +63,9 @@ void sluice_source_close_series(struct sluice_source *source, enum sluice_ended_
 static void open_series(struct sluice_source *source, struct sluice_series *series,
                         const struct sluice_image *image)
 {
+    if (series->number_of_images == 0) /* an arm says how many are to come */
+        series->number_of_images =
+            sluice_load_acquire(&source->ports.progress->armed_images); /* [edge ARMED] */
     sluice_tracker_open(&source->tracker, series, image, sluice_now_ns(source->ports.clock));
     if (series->channel_count == 0)
         source->waiting_open = series;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The inside of the source agent, shared by source.c (cycle, socket, life), decode.c (which
- * protocol, what the message says) and deliver.c (what it means for the open series, and which
- * frames follow from it). Not for other rooms. */
+ * protocol, what the message says), deliver.c (what it means for the open series, and which frames
+ * follow from it) and requests.c (arm and stop from outside). Not for other rooms. */
 #ifndef SLUICE_INGEST_SOURCE_INTERNAL_H
 #define SLUICE_INGEST_SOURCE_INTERNAL_H
 
@@ -16,6 +16,15 @@
  * image, closing it, and opening the next. */
 #define SLUICE_CONTROL_SLOTS_NEEDED 3
 
+/* What people ask of the running source (requests.c). */
+struct sluice_source_requests {
+    _Atomic(struct sluice_arm *) arm; /* the one on its way in [edge ARM] */
+    _Atomic uint64_t stop_number;     /* newest stop asked for [edge STOP_SERIES] */
+    uint64_t stop_done;
+    bool stopping;         /* a series is being drained for it */
+    uint64_t messages_end; /* at this count of messages the draining is over */
+};
+
 struct sluice_source {
     struct sluice_source_settings settings;
     struct sluice_source_ports ports;
@@ -24,6 +33,7 @@ struct sluice_source {
     char endpoint[256];
     int stop_fd;                  /* eventfd: wakes zmq_poll */
     _Atomic uint32_t stop_wanted; /* [edge STOP] */
+    struct sluice_source_requests requests;
 
     struct sluice_slots slots;
     struct sluice_tracker tracker;
@@ -58,6 +68,13 @@ enum sluice_status sluice_source_deliver(struct sluice_source *source);
 void sluice_source_close_series(struct sluice_source *source, enum sluice_ended_by ended_by);
 void sluice_source_push_control(struct sluice_source *source, enum sluice_frame_kind kind,
                                 struct sluice_series *series);
+/* requests.c: takes up what was asked for; how much it did. Once a cycle, behind the receiving. */
+int sluice_source_look_at_requests(struct sluice_source *source);
+/* A stop lets no more than this come in. */
+uint64_t sluice_source_stop_messages(const struct sluice_source *source);
+/* Cuts a sleep short. Any thread. */
+void sluice_source_wake(struct sluice_source *source);
+
 /* Every expected image of the open series is visible. */
 bool sluice_source_series_complete(const struct sluice_source *source);
 

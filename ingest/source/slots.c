@@ -47,6 +47,7 @@ void sluice_slots_close(struct sluice_slots *slots)
     for (size_t i = 0; i < count && slots->messages != NULL && slots->frames != NULL; i++) {
         sluice_message_release(&slots->messages[i]);
         sluice_series_destroy(slots->frames[i].series);
+        free(slots->frames[i].arm);
     }
     free(slots->frames);
     free(slots->messages);

@@ -102,7 +102,7 @@ static void look_at_stop(struct sluice_source *source)
         if (sluice_load_acquire(&source->stop_wanted) == 0) /* [edge STOP] */
             return;
         source->stopping = true;
-        source->stop_messages_left = 2 * (uint64_t)source->settings.receive_hwm + BATCH;
+        source->stop_messages_left = sluice_source_stop_messages(source);
         return; /* one more cycle receives */
     }
     const bool drained = source->socket_empty || source->stop_messages_left == 0;
@@ -125,6 +125,7 @@ static int do_work(void *context)
     }
     if (!source->finished) {
         look_at_idle_time(source);
+        work += sluice_source_look_at_requests(source);
         look_at_stop(source);
     }
     sluice_counter_set(source->ports.counters, SLUICE_COUNTER_SOURCE_SLOTS_USED,
@@ -201,6 +202,10 @@ static void wait_for_work(void *context)
     };
     const int64_t limit_ns = wait_limit_ns(source);
     (void)zmq_poll(items, 2, (long)((limit_ns + SLUICE_NS_PER_MS - 1) / SLUICE_NS_PER_MS));
+    uint64_t wakes;
+    if ((items[1].revents & ZMQ_POLLIN) != 0 &&
+        sluice_load_acquire(&source->stop_wanted) == 0) /* [edge STOP] a stop goes on waking */
+        (void)!read(source->stop_fd, &wakes, sizeof(wakes));
 }
 
 const struct sluice_agent_ops sluice_source_agent_ops = {
@@ -212,10 +217,7 @@ const struct sluice_agent_ops sluice_source_agent_ops = {
 void sluice_source_request_stop(struct sluice_source *source)
 {
     sluice_store_release(&source->stop_wanted, 1); /* [edge STOP] */
-    const uint64_t one = 1;
-    /* Only to cut a sleep short: it ends by itself within WAIT_NS. */
-    const ssize_t written = write(source->stop_fd, &one, sizeof(one));
-    (void)written;
+    sluice_source_wake(source);
 }
 
 /* ---- life ---- */
@@ -323,6 +325,7 @@ void sluice_source_destroy(struct sluice_source *source)
         return;
     sluice_message_release(&source->message);
     sluice_series_destroy(source->waiting_open);
+    free(atomic_load(&source->requests.arm)); /* every thread has ended */
     sluice_slots_close(&source->slots);
     free(source->scratch_text);
     sluice_monitor_close(&source->monitor);

@@ -11,6 +11,7 @@
 #define SLUICE_INGEST_SOURCE_SOURCE_H
 
 #include "core/agent.h"
+#include "core/arm.h"
 #include "core/clock.h"
 #include "core/counters.h"
 #include "core/frame.h"
@@ -54,5 +55,13 @@ extern const struct sluice_agent_ops sluice_source_agent_ops;
 
 /* Takes what libzmq holds already (bounded), closes the open series, finishes. */
 void sluice_source_request_stop(struct sluice_source *source);
+
+/* Passes an arm on to the writer, in the order of the stream; the writer's event ARM answers. Takes
+ * `arm` (from malloc) when it returns OK; FULL: the one before is not passed on yet. Any thread. */
+enum sluice_status sluice_source_arm(struct sluice_source *source, struct sluice_arm *arm);
+/* Takes what libzmq holds already, closes the open series (ended_by stop) and disarms; then goes on
+ * with whatever comes next. Numbers grow; the writer's event STOPPED says that all up to its own
+ * are done. Does nothing to the series when none is open. Any thread. */
+void sluice_source_stop_series(struct sluice_source *source, uint64_t number);
 
 #endif

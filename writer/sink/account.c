@@ -167,6 +167,9 @@ struct sluice_summary *sluice_account_summary(const struct sluice_open_series *s
         return NULL;
     summary->series_id = series->metadata->series_id;
     snprintf(summary->name, sizeof(summary->name), "%s", series->name);
+    if (series->arm != NULL)
+        memcpy(summary->acquisition_id, series->arm->acquisition_id,
+               sizeof(summary->acquisition_id));
     summary->failed = series->failed;
     summary->ended_by = ended_by;
     summary->expected = series->next_id > number ? series->next_id : number;

@@ -14,7 +14,7 @@
 
 #include "core/log.h"
 #include "writer/layout/layout.h"
-#include "writer/sink/series.h"
+#include "writer/sink/arm.h"
 
 /* One image with an id far ahead must not make a million files. */
 #define GAP_FILES_MAX 4096
@@ -216,6 +216,7 @@ static void tell_created(struct sluice_open_series *series, const struct sluice_
     event->first = file->index * series->per_file;
     event->last = event->first + series->per_file - 1;
     event->images_visible = series->tally.visible;
+    event->facts = sluice_series_facts(series);
     snprintf(event->file, sizeof(event->file), "%s", file->path);
     sluice_events_post(series->sink->events, event);
 }
@@ -248,9 +249,9 @@ enum sluice_status sluice_files_create(struct sluice_open_series *series,
     }
     file->creation = series->created_count++;
     series->open[series->open_count++] = file;
-    tell_created(series, file);
     if (series->created_count == 1)
         series->master_directory = series->directory;
+    tell_created(series, file);
     return SLUICE_OK;
 }
 

@@ -14,7 +14,7 @@
 
 #include "core/log.h"
 #include "writer/layout/layout.h"
-#include "writer/sink/series.h"
+#include "writer/sink/arm.h"
 
 void sluice_series_fail(struct sluice_open_series *series, const struct sluice_error *error)
 {
@@ -42,7 +42,7 @@ static bool belongs(const struct sluice_open_series *series, const char *base, c
     return false;
 }
 
-static bool is_taken(const struct sluice_open_series *series, const char *name)
+bool sluice_series_name_is_taken(const struct sluice_open_series *series, const char *name)
 {
     const char *base = sluice_layout_base_name(name);
     bool taken = false;
@@ -68,19 +68,34 @@ static bool is_taken(const struct sluice_open_series *series, const char *name)
     return taken;
 }
 
+/* The name as it is wanted: an armed one is taken as it is, without a mark, since whoever armed it
+ * will look for that file. */
+static enum sluice_status wanted_name(const struct sluice_open_series *series, char *wanted,
+                                      size_t bytes, struct sluice_error *error)
+{
+    const char *directory = series->arm != NULL ? series->arm->directory : "";
+    const bool named = series->arm != NULL && series->arm->name[0] != '\0';
+    char pattern[SLUICE_ARM_DIRECTORY_BYTES + 256];
+    snprintf(pattern, sizeof(pattern), "%s%s%s", directory, directory[0] != '\0' ? "/" : "",
+             named ? series->arm->name : series->sink->settings->name);
+    if (!named)
+        return sluice_layout_series_name(pattern, series->metadata, series->open_real_ns, wanted,
+                                         bytes, error);
+    const int length = snprintf(wanted, bytes, "%s", pattern); /* fits: see arm.c */
+    return length < 0 || (size_t)length >= bytes ? SLUICE_LIMIT : SLUICE_OK;
+}
+
 void sluice_series_choose_name(struct sluice_open_series *series)
 {
     struct sluice_error error = {0};
     char wanted[SLUICE_SET_NAME_BYTES - 24]; /* "_<number>" fits behind it */
-    enum sluice_status status =
-        sluice_layout_series_name(series->sink->settings->name, series->metadata,
-                                  series->open_real_ns, wanted, sizeof(wanted), &error);
+    enum sluice_status status = wanted_name(series, wanted, sizeof(wanted), &error);
     if (status != SLUICE_OK) {
         snprintf(wanted, sizeof(wanted), "series_%" PRIu64, series->metadata->series_id);
         sluice_log_error("writer", "%s: the images go to name=%s", error.message, wanted);
     }
     snprintf(series->name, sizeof(series->name), "%s", wanted);
-    for (uint64_t n = 2; is_taken(series, series->name); n++)
+    for (uint64_t n = 2; sluice_series_name_is_taken(series, series->name); n++)
         snprintf(series->name, sizeof(series->name), "%s_%" PRIu64, wanted, n);
     if (strcmp(series->name, wanted) != 0)
         sluice_log_warning("writer", "files of this name exist, another is used: wanted=%s name=%s",
@@ -128,6 +143,7 @@ static void tell_opened(const struct sluice_open_series *series)
     event->series_id = series->metadata->series_id;
     sluice_layout_master_path(series->sink->directories[0], series->name, 0, NULL, false,
                               event->file, sizeof(event->file));
+    event->facts = sluice_series_facts(series);
     sluice_events_post(series->sink->events, event);
 }
 
@@ -137,11 +153,28 @@ static void free_series(struct sluice_open_series *series)
     sluice_slab_close(&series->slab);
     sluice_recode_close(&series->recode);
     sluice_series_destroy(series->metadata);
+    free(series->arm);
     free(series);
 }
 
+/* The number that the detector announced counts; without one, that of the arm. */
+static void take_number(struct sluice_open_series *series)
+{
+    struct sluice_series *metadata = series->metadata;
+    if (series->arm == NULL || series->arm->images == 0)
+        return;
+    if (metadata->number_of_images == 0)
+        metadata->number_of_images = series->arm->images;
+    if (metadata->number_of_images != series->arm->images)
+        sluice_log_warning("writer",
+                           "the detector announces another number of images than was armed: "
+                           "announced=%" PRIu64 " armed=%" PRIu64,
+                           metadata->number_of_images, series->arm->images);
+}
+
 struct sluice_open_series *sluice_series_open(const struct sluice_sink *sink,
-                                              struct sluice_series *metadata, uint64_t serial)
+                                              struct sluice_series *metadata, uint64_t serial,
+                                              struct sluice_arm *arm)
 {
     struct sluice_open_series *series = calloc(1, sizeof(*series));
     if (series == NULL) {
@@ -150,10 +183,13 @@ struct sluice_open_series *sluice_series_open(const struct sluice_sink *sink,
                          "no memory for a series: its images are refused");
         sluice_sink_fault(sink, &error);
         sluice_series_destroy(metadata);
+        free(arm);
         return NULL;
     }
     series->sink = sink;
     series->metadata = metadata;
+    series->arm = arm;
+    take_number(series);
     series->serial = serial;
     series->open_real_ns = sink->clock->real_ns(sink->clock);
     name_channels(series);

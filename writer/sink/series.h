@@ -16,6 +16,7 @@
 #ifndef SLUICE_WRITER_SERIES_H
 #define SLUICE_WRITER_SERIES_H
 
+#include "core/arm.h"
 #include "core/histogram.h"
 #include "core/series.h"
 #include "core/summary.h"
@@ -41,6 +42,7 @@ struct sluice_tally {
 struct sluice_open_series {
     const struct sluice_sink *sink;
     struct sluice_series *metadata; /* owned */
+    struct sluice_arm *arm;         /* owned; NULL: nobody armed it */
     uint64_t serial;
     int64_t open_real_ns;
     char name[SLUICE_SET_NAME_BYTES];
@@ -84,10 +86,10 @@ struct sluice_open_series {
     char reason[SLUICE_ERROR_MESSAGE_BYTES];
 };
 
-/* series.c. Takes `metadata`, also on a failure (NULL: memory is out).
- */
+/* series.c. Takes `metadata` and `arm` (may be NULL), also on a failure (NULL: memory is out). */
 struct sluice_open_series *sluice_series_open(const struct sluice_sink *sink,
-                                              struct sluice_series *metadata, uint64_t serial);
+                                              struct sluice_series *metadata, uint64_t serial,
+                                              struct sluice_arm *arm);
 /* Takes the late start message's metadata, or frees it when it does not fit what is in the files.
  */
 void sluice_series_adopt(struct sluice_open_series *series, struct sluice_series *metadata);
@@ -96,6 +98,8 @@ void sluice_series_close(struct sluice_open_series *series, enum sluice_ended_by
                          const struct sluice_source_counts *counts);
 /* Chooses NAME, with _2, _3… when its set exists; series_<id> when the pattern gives none. */
 void sluice_series_choose_name(struct sluice_open_series *series);
+/* Whether a file of the set `name` is in one of the directories. */
+bool sluice_series_name_is_taken(const struct sluice_open_series *series, const char *name);
 /* Notes the first reason of failure, logs each. */
 void sluice_series_fail(struct sluice_open_series *series, const struct sluice_error *error);
 

@@ -20,13 +20,14 @@
 
 #include "core/log.h"
 #include "writer/h5/h5.h"
-#include "writer/sink/series.h"
+#include "writer/sink/arm.h"
 
 struct sluice_writer {
     struct sluice_writer_ports ports;
     struct sluice_writer_settings settings;
     struct sluice_sink sink;
     struct sluice_open_series *series; /* NULL: none */
+    struct sluice_arming arming;
     uint32_t unsignalled;
     _Atomic bool given_up;
     bool finished;
@@ -64,6 +65,8 @@ static void close_series(struct sluice_writer *writer, enum sluice_ended_by ende
 {
     if (writer->series == NULL)
         return;
+    sluice_store_commit(writer->series); /* so that its counts are whole */
+    sluice_arming_note(&writer->arming, writer->series);
     sluice_series_close(writer->series, ended_by, counts);
     writer->series = NULL;
 }
@@ -77,6 +80,7 @@ void sluice_writer_destroy(struct sluice_writer *writer)
         sluice_h5_init(NULL); /* this may be another thread than the agent's */
         close_series(writer, SLUICE_ENDED_BY_STOP, &nothing);
     }
+    sluice_arming_close(&writer->arming);
     sluice_sink_close(&writer->sink);
     free(writer);
 }
@@ -117,11 +121,14 @@ static void take_control(struct sluice_writer *writer, struct sluice_frame *fram
 {
     static const struct sluice_source_counts nothing;
     struct sluice_series *metadata = frame->series;
+    struct sluice_arm *arm = frame->arm;
     frame->series = NULL;
+    frame->arm = NULL;
     switch (frame->kind) {
     case SLUICE_FRAME_OPEN:
         close_series(writer, SLUICE_ENDED_BY_NEW_START, &nothing);
-        writer->series = sluice_series_open(&writer->sink, metadata, frame->series_serial);
+        writer->series = sluice_series_open(&writer->sink, metadata, frame->series_serial,
+                                            sluice_arming_take(&writer->arming, &writer->sink));
         break;
     case SLUICE_FRAME_ADOPT:
         if (writer->series != NULL) {
@@ -134,8 +141,15 @@ static void take_control(struct sluice_writer *writer, struct sluice_frame *fram
     case SLUICE_FRAME_CLOSE:
         close_series(writer, frame->ended_by, &frame->source_counts);
         break;
+    case SLUICE_FRAME_ARM:
+        sluice_arming_decide(&writer->arming, &writer->sink, arm, writer->series);
+        break;
+    case SLUICE_FRAME_STOPPED:
+        sluice_arming_stopped(&writer->arming, &writer->sink, frame->stop_number);
+        break;
     case SLUICE_FRAME_FINISH:
         close_series(writer, SLUICE_ENDED_BY_STOP, &nothing);
+        sluice_arming_stopped(&writer->arming, &writer->sink, UINT64_MAX); /* all that will be */
         writer->finished = true;
         break;
     case SLUICE_FRAME_IMAGE:

@@ -231,12 +231,109 @@ static void a_message_of_no_known_protocol_is_refused_and_the_next_is_looked_at(
     bench_close(&bench);
 }
 
+static void work_until_frames(struct bench *bench, uint32_t wanted)
+{
+    for (int i = 0; i < CYCLES_MAX && sluice_spsc_count(&bench->out) < wanted; i++)
+        (void)sluice_source_agent_ops.do_work(bench->source);
+    assert_int_equal(sluice_spsc_count(&bench->out), wanted);
+}
+
+static void a_stop_closes_what_is_open_and_goes_on(void **state)
+{
+    (void)state;
+    struct bench bench;
+    uint32_t slot;
+    bench_open(&bench, SLUICE_OVERFLOW_WAIT);
+    sluice_source_stop_series(bench.source, 1); /* nothing is open: only the answer */
+    work_until_frames(&bench, 1);
+    assert_int_equal(next_frame(&bench, SLUICE_FRAME_STOPPED, &slot)->stop_number, 1);
+    give_back(&bench, slot);
+    send_image(&bench, 0);
+    work_until(&bench, SLUICE_COUNTER_SOURCE_IMAGES, 1);
+    take_open(&bench);
+    take_image(&bench, 0);
+    sluice_source_stop_series(bench.source, 2);
+    sluice_source_stop_series(bench.source, 3); /* both are one stop */
+    work_until_frames(&bench, 2);
+    assert_int_equal(next_frame(&bench, SLUICE_FRAME_CLOSE, &slot)->ended_by, SLUICE_ENDED_BY_STOP);
+    give_back(&bench, slot);
+    assert_int_equal(next_frame(&bench, SLUICE_FRAME_STOPPED, &slot)->stop_number, 3);
+    give_back(&bench, slot);
+    send_image(&bench, 1); /* of the series that was stopped */
+    work_until(&bench, SLUICE_COUNTER_SOURCE_FOREIGN, 1);
+    assert_int_equal(sluice_spsc_count(&bench.out), 0);
+    bench_close(&bench);
+}
+
+static void a_stop_waits_for_an_image_that_waits_for_a_slot(void **state)
+{
+    (void)state;
+    struct bench bench;
+    uint32_t slot;
+    bench_open(&bench, SLUICE_OVERFLOW_WAIT);
+    send_image(&bench, 0);
+    send_image(&bench, 1);
+    work_until(&bench, SLUICE_COUNTER_SOURCE_WAITS, 1);
+    sluice_source_stop_series(bench.source, 1);
+    for (int i = 0; i < 10; i++)
+        (void)sluice_source_agent_ops.do_work(bench.source);
+    take_open(&bench);
+    take_image(&bench, 0);
+    assert_int_equal(sluice_spsc_count(&bench.out), 0);
+    work_until(&bench, SLUICE_COUNTER_SOURCE_IMAGES, 2);
+    take_image(&bench, 1);
+    work_until_frames(&bench, 2);
+    assert_int_equal(next_frame(&bench, SLUICE_FRAME_CLOSE, &slot)->source_counts.received, 2);
+    (void)next_frame(&bench, SLUICE_FRAME_STOPPED, &slot);
+    bench_close(&bench);
+}
+
+static struct sluice_arm *make_arm(uint64_t number)
+{
+    struct sluice_arm *arm = calloc(1, sizeof(*arm));
+    assert_non_null(arm);
+    arm->number = number;
+    return arm;
+}
+
+static void an_arm_is_passed_on_behind_what_came_before(void **state)
+{
+    (void)state;
+    struct bench bench;
+    uint32_t slot;
+    bench_open(&bench, SLUICE_OVERFLOW_WAIT);
+    struct sluice_arm *second = make_arm(2);
+    assert_int_equal(sluice_source_arm(bench.source, make_arm(1)), SLUICE_OK);
+    assert_int_equal(sluice_source_arm(bench.source, second), SLUICE_FULL);
+    work_until_frames(&bench, 1);
+    struct sluice_frame *frame = next_frame(&bench, SLUICE_FRAME_ARM, &slot);
+    assert_int_equal(frame->arm->number, 1);
+    assert_false(frame->arm->series_open);
+    free(frame->arm);
+    frame->arm = NULL;
+    give_back(&bench, slot);
+    sluice_store_release(&bench.progress.armed_images, 9);
+    send_image(&bench, 0);
+    work_until(&bench, SLUICE_COUNTER_SOURCE_IMAGES, 1);
+    frame = next_frame(&bench, SLUICE_FRAME_OPEN, &slot);
+    assert_int_equal(frame->series->number_of_images, 9);
+    assert_int_equal(sluice_source_arm(bench.source, second), SLUICE_OK);
+    (void)sluice_source_agent_ops.do_work(bench.source);
+    take_image(&bench, 0);
+    assert_true(next_frame(&bench, SLUICE_FRAME_ARM, &slot)->arm->series_open);
+    assert_int_equal(sluice_source_arm(bench.source, make_arm(3)), SLUICE_OK);
+    bench_close(&bench); /* frees the one that nobody took, and the one still on its way */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_image_that_waits_for_a_slot_keeps_all_it_came_with),
         cmocka_unit_test(a_dropped_image_is_counted_and_the_close_still_gets_through),
         cmocka_unit_test(a_message_of_no_known_protocol_is_refused_and_the_next_is_looked_at),
+        cmocka_unit_test(a_stop_closes_what_is_open_and_goes_on),
+        cmocka_unit_test(a_stop_waits_for_an_image_that_waits_for_a_slot),
+        cmocka_unit_test(an_arm_is_passed_on_behind_what_came_before),
     };
     return cmocka_run_group_tests_name("source", tests, NULL, NULL);
 }

@@ -76,6 +76,7 @@ void harness_free(struct harness *h)
     char command[640];
     sluice_writer_destroy(h->writer);
     sluice_summary_destroy(h->summary);
+    free(h->facts);
     if (h->writer != NULL) {
         /* Every slot came back. */
         assert_int_equal(sluice_spsc_count(&h->free_slots), HARNESS_SLOTS);
@@ -207,6 +208,32 @@ void harness_refused(struct harness *h, uint64_t id)
     assert_int_equal(sluice_spsc_push(&h->in, slot), SLUICE_OK);
 }
 
+void harness_arm(struct harness *h, const struct sluice_arm *arm)
+{
+    uint32_t slot;
+    struct sluice_arm *copy = malloc(sizeof(*copy));
+    assert_non_null(copy);
+    *copy = *arm;
+    take_slot(h, SLUICE_FRAME_ARM, &slot)->arm = copy;
+    assert_int_equal(sluice_spsc_push(&h->in, slot), SLUICE_OK);
+    harness_work(h);
+}
+
+void harness_stopped(struct harness *h, uint64_t number)
+{
+    uint32_t slot;
+    take_slot(h, SLUICE_FRAME_STOPPED, &slot)->stop_number = number;
+    assert_int_equal(sluice_spsc_push(&h->in, slot), SLUICE_OK);
+    harness_work(h);
+}
+
+static void take_facts(struct harness *h, struct sluice_event *event)
+{
+    free(h->facts);
+    h->facts = event->facts;
+    event->facts = NULL;
+}
+
 static void take_events(struct harness *h)
 {
     struct sluice_event *event;
@@ -214,9 +241,11 @@ static void take_events(struct harness *h)
         switch (event->kind) {
         case SLUICE_EVENT_START:
             memcpy(h->start_file, event->file, sizeof(h->start_file));
+            take_facts(h, event);
             break;
         case SLUICE_EVENT_FILE:
             memcpy(h->last_file, event->file, sizeof(h->last_file));
+            take_facts(h, event);
             break;
         case SLUICE_EVENT_VISIBLE:
             h->visible_events++;
@@ -226,6 +255,15 @@ static void take_events(struct harness *h)
             sluice_summary_destroy(h->summary);
             h->summary = event->summary;
             event->summary = NULL;
+            break;
+        case SLUICE_EVENT_ARM:
+            h->answered_number = event->number;
+            h->verdict = event->verdict;
+            memcpy(h->reason, event->file, sizeof(h->reason));
+            take_facts(h, event);
+            break;
+        case SLUICE_EVENT_STOPPED:
+            h->stopped_number = event->number;
             break;
         }
         sluice_events_give_back(&h->events, event);

@@ -52,6 +52,10 @@ struct harness {
     struct sluice_summary *summary; /* of the last close, until the next */
     uint64_t visible_events, last_visible;
     char last_file[1024], start_file[1024];
+    struct sluice_series_facts *facts; /* of the last event that had some */
+    uint64_t answered_number, stopped_number;
+    enum sluice_arm_verdict verdict;
+    char reason[1024];
 };
 
 /* Settings that tests change before harness_start: 4 images a file, no timers in the way. */
@@ -64,6 +68,9 @@ void harness_open_missed(struct harness *h);
 void harness_adopt(struct harness *h, uint64_t number_of_images);
 void harness_image(struct harness *h, uint64_t id);
 void harness_refused(struct harness *h, uint64_t id);
+/* A request from outside (copied), decided before it returns. */
+void harness_arm(struct harness *h, const struct sluice_arm *arm);
+void harness_stopped(struct harness *h, uint64_t number);
 void harness_close(struct harness *h); /* and works until the summary is there */
 /* Cycles until there is nothing to do; takes the events. */
 void harness_work(struct harness *h);
