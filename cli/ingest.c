@@ -31,11 +31,11 @@
 #include "core/json.h"
 #include "core/log.h"
 #include "ingest/service/service.h"
+#include "ingest/service/supervisor.h"
 #include "ingest/source/source.h"
 #include "writer/sink/writer.h"
 
 #define DRAIN_LOOK_NS (10 * SLUICE_NS_PER_MS)
-#define DONE_LOOK_NS  SLUICE_NS_PER_S
 #define GIVE_UP_NS    (10 * SLUICE_NS_PER_S)
 
 #define KEEP_BYTES (64 << 20)
@@ -59,6 +59,7 @@ struct ingest {
     struct sluice_writer *writer;
     struct sluice_service *service;
     struct sluice_agent source_agent, writer_agent, service_agent;
+    struct sluice_supervisor supervisor; /* main thread */
     pthread_t main_thread;
     uint64_t series_max;
     uint64_t series_closed; /* service thread */
@@ -315,6 +316,7 @@ static enum sluice_status start(struct ingest *ingest, struct sluice_error *erro
 
 static void destroy(struct ingest *ingest)
 {
+    sluice_supervisor_close(&ingest->supervisor);
     sluice_service_destroy(ingest->service);
     sluice_writer_destroy(ingest->writer);
     sluice_source_destroy(ingest->source);
@@ -362,6 +364,7 @@ static void drain(struct ingest *ingest, const sigset_t *signals)
     bool given_up = false;
     while (!sluice_load_acquire(&ingest->writer_agent.done)) {
         const int number = wait_signal(signals, DRAIN_LOOK_NS);
+        sluice_supervisor_look(&ingest->supervisor, ingest->counters, clock);
         const bool again = number > 0 && number != SIGUSR1;
         const bool late = sluice_now_ns(clock) >= deadline_ns;
         if (!again && !late) {
@@ -402,10 +405,15 @@ static void run(struct ingest *ingest, const sigset_t *signals)
     sluice_log_info("ingest", "%s %s, writing to %s, ready",
                     ingest->config.source.bind ? "bound to" : "connected to",
                     sluice_source_endpoint(ingest->source), ingest->config.writer.directories[0]);
+    sluice_supervisor_watch(&ingest->supervisor, &ingest->source_agent);
+    sluice_supervisor_watch(&ingest->supervisor, &ingest->writer_agent);
+    sluice_supervisor_ready(&ingest->supervisor, "waiting for a series");
     int number = -1;
     while (number < 0 && !sluice_load_acquire(&ingest->writer_agent.done)) { /* [edge AGENT_DONE] */
-        number = wait_signal(signals, DONE_LOOK_NS);
+        number = wait_signal(signals, sluice_supervisor_interval_ns(&ingest->supervisor));
+        sluice_supervisor_look(&ingest->supervisor, ingest->counters, sluice_clock_system());
     }
+    sluice_supervisor_stopping(&ingest->supervisor, "closing files");
     if (number > 0 && number != SIGUSR1) {
         sluice_log_info("ingest", "%s: draining; a second one gives up what is not written yet",
                         strsignal(number));
@@ -443,6 +451,7 @@ int sluice_verb_ingest(int argc, char **argv)
         return SLUICE_EXIT_USAGE;
     }
     keep_memory();
+    sluice_supervisor_open(&ingest.supervisor);
     /* Before any thread is made, libzmq's too: signals are the main thread's. */
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
@@ -455,6 +464,7 @@ int sluice_verb_ingest(int argc, char **argv)
     status = create(&ingest, &error);
     if (status != SLUICE_OK) {
         fprintf(stderr, "sluice ingest: %s\n", error.message);
+        sluice_supervisor_status(&ingest.supervisor, "%s", error.message);
         destroy(&ingest);
         return SLUICE_EXIT_USAGE;
     }

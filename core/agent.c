@@ -44,6 +44,7 @@ static void *run(void *argument)
     const int64_t spin_ns = (int64_t)agent->settings.spin_us * SLUICE_NS_PER_US;
     char name[THREAD_NAME_BYTES] = {0};
     int64_t idle_since = -1;
+    uint64_t cycles = 0;
 
     strncpy(name, agent->ops.name, sizeof name - 1);
     pthread_setname_np(pthread_self(), name);
@@ -52,6 +53,7 @@ static void *run(void *argument)
         int work = agent->ops.do_work(agent->context);
         int64_t now;
 
+        sluice_store_relaxed(&agent->cycles, ++cycles);
         if (work < 0)
             break;
         if (work > 0) {
@@ -65,7 +67,9 @@ static void *run(void *argument)
             sluice_pause();
             continue;
         }
+        sluice_store_relaxed(&agent->waiting, true);
         agent->ops.wait(agent->context);
+        sluice_store_relaxed(&agent->waiting, false);
         idle_since = -1;
     }
     sluice_store_release(&agent->done, true); /* [edge AGENT_DONE] all that its cycles did */
@@ -84,6 +88,8 @@ enum sluice_status sluice_agent_start(struct sluice_agent *agent,
     agent->context = context;
     agent->settings = *settings;
     agent->started = false;
+    sluice_store_relaxed(&agent->cycles, 0);
+    sluice_store_relaxed(&agent->waiting, false);
     sluice_store_relaxed(&agent->done, false);
     sigemptyset(&blocked);
     sigaddset(&blocked, SIGINT);
@@ -104,4 +110,13 @@ void sluice_agent_join(struct sluice_agent *agent)
         return;
     pthread_join(agent->thread, NULL);
     agent->started = false;
+}
+
+bool sluice_agent_advances(const struct sluice_agent *agent, uint64_t *cycles_seen)
+{
+    const uint64_t cycles = sluice_load_relaxed(&agent->cycles);
+    const bool advanced = cycles != *cycles_seen;
+
+    *cycles_seen = cycles;
+    return advanced || sluice_load_relaxed(&agent->waiting) || sluice_load_acquire(&agent->done);
 }

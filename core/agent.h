@@ -33,6 +33,9 @@ struct sluice_agent {
     struct sluice_agent_settings settings;
     pthread_t thread;
     bool started;
+    /* For whoever asks whether it is alive: cycles that have ended, and whether it waits now. */
+    _Atomic uint64_t cycles;
+    _Atomic bool waiting;
     _Atomic bool done; /* its last cycle is over; any thread may read it [edge AGENT_DONE] */
 };
 
@@ -43,5 +46,8 @@ enum sluice_status sluice_agent_start(struct sluice_agent *agent,
                                       struct sluice_error *error);
 /* Returns when the agent has said that it is done. Does nothing on one that was not started. */
 void sluice_agent_join(struct sluice_agent *agent);
+/* Any thread: true when the agent has ended a cycle since `cycles_seen` (which is brought up to
+ * date), waits for work, or is done. False: it has been in one cycle ever since. */
+bool sluice_agent_advances(const struct sluice_agent *agent, uint64_t *cycles_seen);
 
 #endif
