@@ -47,6 +47,13 @@ const char *sluice_encoding_name(enum sluice_encoding encoding)
         return "lz4";
     case SLUICE_ENCODING_BSLZ4:
         return "bslz4";
+    case SLUICE_ENCODING_LZ4_BLOCK:
+        return "lz4-block";
     }
     return "?";
+}
+
+enum sluice_encoding sluice_encoding_stored(enum sluice_encoding encoding)
+{
+    return encoding == SLUICE_ENCODING_LZ4_BLOCK ? SLUICE_ENCODING_LZ4 : encoding;
 }

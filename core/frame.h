@@ -39,18 +39,22 @@ enum sluice_dtype {
     SLUICE_DTYPE_COUNT,
 };
 
-/* How a payload is encoded: always in the framing of the HDF5 filter, so that its bytes can be a
- * chunk as they are. */
+/* How a payload is encoded: in the framing of the HDF5 filter, so that its bytes can be a chunk as
+ * they are, except for LZ4_BLOCK, which the writer frames (sluice_codec_frame_block). */
 enum sluice_encoding {
-    SLUICE_ENCODING_NONE,  /* little-endian pixels, row-major */
-    SLUICE_ENCODING_LZ4,   /* filter 32004 */
-    SLUICE_ENCODING_BSLZ4, /* filter 32008 */
+    SLUICE_ENCODING_NONE,      /* little-endian pixels, row-major */
+    SLUICE_ENCODING_LZ4,       /* filter 32004 */
+    SLUICE_ENCODING_BSLZ4,     /* filter 32008 */
+    SLUICE_ENCODING_LZ4_BLOCK, /* one LZ4 block without framing, stored under filter 32004 */
 };
 
 size_t sluice_dtype_bytes(enum sluice_dtype dtype);
 const char *sluice_dtype_name(enum sluice_dtype dtype); /* "uint16" …; "?" out of range */
 bool sluice_dtype_from_name(struct sluice_span name, enum sluice_dtype *dtype);
-const char *sluice_encoding_name(enum sluice_encoding encoding); /* "none", "lz4", "bslz4" */
+const char *
+sluice_encoding_name(enum sluice_encoding encoding); /* "none", "lz4", "bslz4", "lz4-block" */
+/* The encoding that such payloads have in a file. */
+enum sluice_encoding sluice_encoding_stored(enum sluice_encoding encoding);
 
 struct sluice_plane {
     struct sluice_span channel; /* the detector's name of it, in the message */
@@ -59,7 +63,7 @@ struct sluice_plane {
     enum sluice_dtype dtype;
     enum sluice_encoding encoding;
     uint32_t channel_index; /* in the series' channels; set by the source */
-    bool has_checksum;      /* `checksum` is sluice_checksum of the payload */
+    bool has_checksum;      /* `checksum` is sluice_checksum of the chunk that the payload is */
     uint64_t checksum;
 };
 

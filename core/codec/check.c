@@ -110,6 +110,8 @@ enum sluice_status sluice_codec_check(enum sluice_encoding encoding, struct slui
 
     if (encoding == SLUICE_ENCODING_NONE)
         return payload.bytes == decoded_bytes ? SLUICE_OK : SLUICE_MISMATCH;
+    if (encoding == SLUICE_ENCODING_LZ4_BLOCK)
+        return sluice_block_check(payload, decoded_bytes);
     status = sluice_framing_open(&framing, encoding, payload, element_bytes, decoded_bytes);
     while (status == SLUICE_OK)
         status = sluice_framing_next(&framing, &block);

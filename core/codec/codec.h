@@ -9,11 +9,15 @@
  *   lz4    filter 32004: u64 BE uncompressed bytes, u32 BE block size in bytes, then for each block
  *          u32 BE length + an LZ4 block, stored raw where the length equals the block's own size.
  *
+ * and, as it comes from Stream V1, one LZ4 block without any framing (lz4-block), which can be
+ * checked and decoded, and becomes a chunk of filter 32004 by 16 bytes in front of it.
+ *
  * Everything here treats its input as hostile: no read or write outside the given bytes, and no
  * allocation in proportion to what a header claims. Re-entrant; any thread. */
 #ifndef SLUICE_CORE_CODEC_H
 #define SLUICE_CORE_CODEC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,7 +33,9 @@
 
 /* Checks a payload's framing against the size it must have, without decompressing: header, block
  * size, and the walk over all block lengths must agree and end at the payload's end. O(blocks).
- * OK, TRUNCATED, MALFORMED or MISMATCH. NONE only compares the byte count. */
+ * OK, TRUNCATED, MALFORMED or MISMATCH. NONE only compares the byte count. LZ4_BLOCK has no
+ * framing: its length must be one that LZ4 can give; LIMIT where liblz4 has no block for so many
+ * bytes. */
 enum sluice_status sluice_codec_check(enum sluice_encoding encoding, struct sluice_span payload,
                                       size_t element_bytes, size_t decoded_bytes);
 
@@ -54,11 +60,22 @@ enum sluice_status sluice_codec_decode(enum sluice_encoding encoding, struct slu
 size_t sluice_codec_bound(enum sluice_encoding encoding, size_t element_bytes, size_t pixel_bytes);
 
 /* Encodes `pixel_bytes` (a multiple of element_bytes) into `out`; *out_bytes is filled. LIMIT when
- * `capacity` is too small. */
+ * `capacity` is too small; UNSUPPORTED for LZ4_BLOCK. */
 enum sluice_status sluice_codec_encode(enum sluice_encoding encoding, const void *pixels,
                                        size_t pixel_bytes, size_t element_bytes, uint8_t *out,
                                        size_t capacity, size_t *out_bytes,
                                        struct sluice_codec_scratch *scratch);
+
+#define SLUICE_BLOCK_FRAMING_BYTES 16
+
+/* A bare block that passed the check as a chunk of filter 32004: u64 BE decoded bytes, u32 BE block
+ * size, u32 BE length, the block. The filter takes a block that is as long as its pixels for raw
+ * pixels, so there the pixels themselves are written. OK; LIMIT; MALFORMED. */
+enum sluice_status sluice_codec_frame_block(struct sluice_span block, size_t decoded_bytes,
+                                            uint8_t *out, size_t capacity, size_t *out_bytes);
+/* sluice_checksum of that chunk without making it; false where it would be the pixels. */
+bool sluice_codec_block_checksum(struct sluice_span block, size_t decoded_bytes,
+                                 uint64_t *checksum);
 
 /* Bit transpose of `count` elements (a multiple of 8): plane b of the output holds bit b of every
  * element, element i in bit i % 8 of byte i / 8. The inverse undoes it. `in` and `out` must not

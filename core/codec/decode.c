@@ -75,6 +75,8 @@ enum sluice_status sluice_codec_decode(enum sluice_encoding encoding, struct slu
             memcpy(pixels, payload.data, decoded_bytes);
         return SLUICE_OK;
     }
+    if (encoding == SLUICE_ENCODING_LZ4_BLOCK)
+        return sluice_block_decode(payload, pixels, decoded_bytes);
     status = sluice_framing_open(&framing, encoding, payload, element_bytes, decoded_bytes);
     while (status == SLUICE_OK) {
         status = sluice_framing_next(&framing, &block);

@@ -114,6 +114,7 @@ size_t sluice_codec_bound(enum sluice_encoding encoding, size_t element_bytes, s
     case SLUICE_ENCODING_NONE:
         return pixel_bytes;
     case SLUICE_ENCODING_LZ4:
+    case SLUICE_ENCODING_LZ4_BLOCK:
         blocks = pixel_bytes / SLUICE_LZ4_BLOCK_BYTES + 1;
         overhead = SLUICE_FRAMING_LENGTH_BYTES;
         break;
@@ -141,6 +142,8 @@ enum sluice_status sluice_codec_encode(enum sluice_encoding encoding, const void
     *out_bytes = 0;
     if (!sluice_framing_element_is_known(element_bytes) || pixel_bytes % element_bytes != 0)
         return SLUICE_MISMATCH;
+    if (encoding == SLUICE_ENCODING_LZ4_BLOCK)
+        return SLUICE_UNSUPPORTED;
     if (encoding == SLUICE_ENCODING_NONE) {
         status = pixel_bytes > 0 ? write_raw(&output, pixels, pixel_bytes) : SLUICE_OK;
         *out_bytes = output.at;

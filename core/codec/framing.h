@@ -40,6 +40,11 @@ enum sluice_status sluice_framing_open(struct sluice_framing *framing,
 enum sluice_status sluice_framing_next(struct sluice_framing *framing,
                                        struct sluice_framing_block *block);
 
+/* A bare block: sluice_codec_check and sluice_codec_decode of SLUICE_ENCODING_LZ4_BLOCK. */
+enum sluice_status sluice_block_check(struct sluice_span block, size_t decoded_bytes);
+enum sluice_status sluice_block_decode(struct sluice_span block, void *pixels,
+                                       size_t decoded_bytes);
+
 static inline bool sluice_framing_element_is_known(size_t element_bytes)
 {
     return element_bytes == 1 || element_bytes == 2 || element_bytes == 4 || element_bytes == 8;

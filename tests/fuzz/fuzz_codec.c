@@ -22,7 +22,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 
     if (bytes < 3)
         return 0;
-    encoding = data[0] & 1 ? SLUICE_ENCODING_BSLZ4 : SLUICE_ENCODING_LZ4;
+    encoding = data[0] & 8   ? SLUICE_ENCODING_LZ4_BLOCK
+               : data[0] & 1 ? SLUICE_ENCODING_BSLZ4
+                             : SLUICE_ENCODING_LZ4;
     element_bytes = (size_t)1 << (data[0] >> 1 & 3);
     decoded_bytes = ((size_t)data[1] << 8 | data[2]) * element_bytes;
     bytes -= 3;

@@ -104,6 +104,7 @@ static herr_t set_filter(hid_t plist, enum sluice_encoding encoding, size_t elem
     case SLUICE_ENCODING_BSLZ4:
         return H5Pset_filter(plist, SLUICE_FILTER_BSLZ4, H5Z_FLAG_OPTIONAL, 5, bitshuffle);
     case SLUICE_ENCODING_LZ4:
+    case SLUICE_ENCODING_LZ4_BLOCK:
         return H5Pset_filter(plist, SLUICE_FILTER_LZ4, H5Z_FLAG_OPTIONAL, 0, NULL);
     case SLUICE_ENCODING_NONE:
         return 0;

@@ -40,9 +40,28 @@ enum sluice_status sluice_recode_plane(struct sluice_recode *recode, struct slui
     return SLUICE_OK;
 }
 
+enum sluice_status sluice_recode_frame(struct sluice_recode *recode,
+                                       const struct sluice_plane *plane, struct sluice_span *chunk,
+                                       struct sluice_error *error)
+{
+    size_t decoded_bytes = (size_t)plane->width * plane->height * sluice_dtype_bytes(plane->dtype);
+    size_t bytes = SLUICE_BLOCK_FRAMING_BYTES + plane->payload.bytes;
+    if (!reserve(&recode->chunk, &recode->chunk_bytes, bytes))
+        return sluice_error_set(error, SLUICE_NO_MEMORY, "no memory for a chunk of %zu bytes",
+                                bytes);
+    enum sluice_status status = sluice_codec_frame_block(
+        plane->payload, decoded_bytes, recode->chunk, recode->chunk_bytes, &chunk->bytes);
+    chunk->data = recode->chunk;
+    return status == SLUICE_OK
+               ? SLUICE_OK
+               : sluice_error_set(error, status, "an LZ4 block of %zu bytes cannot be framed: %s",
+                                  plane->payload.bytes, sluice_status_text(status));
+}
+
 void sluice_recode_close(struct sluice_recode *recode)
 {
     free(recode->pixels);
+    free(recode->chunk);
     for (int c = 0; c < SLUICE_PLANES_MAX; c++)
         free(recode->out[c]);
     sluice_codec_scratch_close(&recode->scratch);

@@ -67,7 +67,7 @@ static void shape_like(struct sluice_open_series *series, const struct sluice_im
         channel->width = plane->width;
         channel->height = plane->height;
         channel->dtype = plane->dtype;
-        channel->encoding = plane->encoding;
+        channel->encoding = sluice_encoding_stored(plane->encoding);
     }
     if (image->user_data.bytes > 0 && series->sink->settings->user_data_bytes_max > 0)
         series->user_data_bytes = series->sink->settings->user_data_bytes_max + 1;
@@ -113,7 +113,7 @@ static enum verdict match_encoding(struct sluice_open_series *series, struct slu
     for (uint32_t p = 0; p < image->plane_count; p++) {
         struct sluice_plane *plane = &image->planes[p];
         enum sluice_encoding wanted = file->live->encoding[plane->channel_index];
-        if (plane->encoding == wanted)
+        if (sluice_encoding_stored(plane->encoding) == wanted)
             continue;
         if (!series->recode_told) {
             sluice_log_warning("writer",
@@ -274,15 +274,20 @@ static enum sluice_status write_image(struct sluice_open_series *series,
     int64_t at_ns = sluice_now_ns(sink->clock);
     for (uint32_t p = 0; p < image->plane_count; p++) {
         const struct sluice_plane *plane = &image->planes[p];
-        enum sluice_status status = sluice_datafile_write(pending->file, plane->channel_index,
-                                                          pending->row, plane->payload, error);
+        struct sluice_span chunk = plane->payload;
+        enum sluice_status status = SLUICE_OK;
+        if (plane->encoding == SLUICE_ENCODING_LZ4_BLOCK)
+            status = sluice_recode_frame(&series->recode, plane, &chunk, error);
+        if (status == SLUICE_OK)
+            status = sluice_datafile_write(pending->file, plane->channel_index, pending->row, chunk,
+                                           error);
         if (status != SLUICE_OK)
             return status;
         at_ns = sluice_sink_took(sink, SLUICE_COUNTER_WRITER_CHUNK_WRITE_MAX, at_ns,
                                  "writing a chunk", pending->file->path);
         checksums[plane->channel_index] =
-            plane->has_checksum ? plane->checksum : sluice_checksum(plane->payload);
-        cell.bytes += plane->payload.bytes;
+            plane->has_checksum ? plane->checksum : sluice_checksum(chunk);
+        cell.bytes += chunk.bytes;
     }
     if (image->user_data.bytes > 0 && pending->file->live->columns.user_data_bytes == 0)
         sluice_log_warning(
