@@ -30,10 +30,6 @@ enum sluice_codec_filter {
     SLUICE_CODEC_KEEP, /* store what came */
 };
 
-enum sluice_writer_io {
-    SLUICE_WRITER_IO_CACHED, /* through the page cache */
-};
-
 /* Where a value came from. */
 struct sluice_config_origin {
     const char *file; /* owned; NULL: the default, or --set */
@@ -50,7 +46,6 @@ struct sluice_config {
     enum sluice_codec_filter codec_filter;
     uint32_t codec_workers;
     struct sluice_writer_settings writer;
-    enum sluice_writer_io writer_io;
     struct sluice_agent_settings writer_agent;
     const char *notify_endpoint;
     const char *http_listen;

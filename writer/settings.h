@@ -19,6 +19,12 @@ enum sluice_durable {
     SLUICE_DURABLE_CLOSE, /* fdatasync when a file is closed */
 };
 
+/* How images reach the file. */
+enum sluice_io {
+    SLUICE_IO_CACHED, /* through the page cache: live readers find them there */
+    SLUICE_IO_DIRECT, /* past it */
+};
+
 /* The direction of one rotation axis in the NXmx frame. Their order says what stands on what: each
  * on the one before it, the first on the laboratory (two_theta carries the detector: left out). */
 struct sluice_axis_setting {
@@ -48,6 +54,7 @@ struct sluice_writer_settings {
     uint32_t flush_images;
     int64_t flush_interval_ns;
     int64_t flush_idle_ns;
+    enum sluice_io io;
     enum sluice_durable durable;
     const char *group; /* "" = leave as it is */
     uint32_t mode;     /* of files while they are written, 0640; finished: less the write bits */

@@ -284,7 +284,6 @@ class Stop(e2e.Case):
             "no such file": ([*there, "-c", f"{self.directory}/no.yaml"], ["no.yaml", "No such"]),
             "wrong file": ([*here, "-c", wrong], ["wrong.yaml:4", "ring.slots"]),
             "no series": ([*there, "--series", "0"], ["--series", "above 0"]),
-            "later version": ([*there, "--set", "writer.io=direct"], ["writer.io", "cached"]),
             "wrong endpoint": ([*here, "--set", "source.endpoint=tcp:/nowhere"],
                                ["source.endpoint", "tcp://"]),
             "endpoint in use": ([*there, "--set", "source.mode=bind"],

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "writer/driver/direct.h"
 #include "writer/h5/h5.h"
 #include "writer/layout/layout.h"
 #include "writer/sink/datafile.h"
@@ -81,12 +82,13 @@ static void forget_truncation(const char *path)
         close(fd);
 }
 
-static hid_t create_file(const char *path)
+static hid_t create_file(const struct sluice_sink *sink, const char *path)
 {
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     hid_t file = H5I_INVALID_HID;
     if (access >= 0 && H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110) >= 0 &&
-        H5Pset_cache(access, 0, CHUNK_CACHE_SLOTS, CHUNK_CACHE_BYTES, 0.75) >= 0)
+        H5Pset_cache(access, 0, CHUNK_CACHE_SLOTS, CHUNK_CACHE_BYTES, 0.75) >= 0 &&
+        (sink->direct == NULL || sluice_direct_select(sink->direct, access) >= 0))
         file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
     if (file >= 0) {
         H5Pclose(access); /* on a failure it stays, so that the reason does */
@@ -258,7 +260,7 @@ enum sluice_status sluice_datafile_create(const struct sluice_sink *sink, struct
     if (status != SLUICE_OK)
         goto fail;
     live->channel_count = plan->channel_count;
-    live->file = create_file(hidden);
+    live->file = create_file(sink, hidden);
     status = live->file < 0 ? sluice_h5_error(error, SLUICE_IO, "cannot create it")
                             : create_objects(file, live, plan, error);
     if (status == SLUICE_OK)

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "core/log.h"
+#include "writer/driver/direct.h"
 #include "writer/h5/h5.h"
 
 struct sluice_datafile *sluice_datafile_new(struct sluice_slab *slab, uint64_t index,
@@ -83,13 +84,19 @@ enum sluice_status sluice_datafile_extend(struct sluice_datafile *file, uint64_t
     return SLUICE_OK;
 }
 
-enum sluice_status sluice_datafile_write(struct sluice_datafile *file, uint32_t channel,
+enum sluice_status sluice_datafile_write(const struct sluice_sink *sink,
+                                         struct sluice_datafile *file, uint32_t channel,
                                          uint64_t row, struct sluice_span payload,
                                          struct sluice_error *error)
 {
     const hsize_t offset[3] = {row, 0, 0};
-    if (H5Dwrite_chunk(file->live->images[channel], H5P_DEFAULT, 0, offset, payload.bytes,
-                       payload.data) < 0)
+    if (sink->direct != NULL)
+        sluice_direct_expect(sink->direct, payload.data, payload.bytes);
+    herr_t result = H5Dwrite_chunk(file->live->images[channel], H5P_DEFAULT, 0, offset,
+                                   payload.bytes, payload.data);
+    if (sink->direct != NULL)
+        sluice_direct_expect(sink->direct, NULL, 0);
+    if (result < 0)
         return sluice_h5_error(error, SLUICE_IO, "cannot write row %llu of %s",
                                (unsigned long long)row, file->path);
     return SLUICE_OK;
@@ -194,6 +201,8 @@ enum sluice_status sluice_datafile_close(const struct sluice_sink *sink,
     if (status == SLUICE_OK && finish_objects(file, rows, statuses) < 0)
         status = sluice_h5_error(error, SLUICE_IO, "cannot finish %s", file->path);
     free(statuses);
+    if (status == SLUICE_OK && sink->direct != NULL)
+        sluice_direct_trim(sink->direct, file->live->descriptor);
     if (status == SLUICE_OK)
         status = close_and_sync(sink, file, error);
     if (status != SLUICE_OK)
@@ -207,10 +216,12 @@ enum sluice_status sluice_datafile_close(const struct sluice_sink *sink,
     return SLUICE_OK;
 }
 
-void sluice_datafile_abandon(struct sluice_datafile *file)
+void sluice_datafile_abandon(const struct sluice_sink *sink, struct sluice_datafile *file)
 {
     if (file->state != SLUICE_DATAFILE_OPEN)
         return;
+    if (sink->direct != NULL)
+        sluice_direct_abandon(sink->direct, file->live->descriptor);
     sluice_columns_abandon(&file->live->columns);
     free(file->live);
     file->live = NULL;

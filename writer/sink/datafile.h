@@ -99,7 +99,8 @@ enum sluice_status sluice_datafile_create(const struct sluice_sink *sink, struct
 enum sluice_status sluice_datafile_extend(struct sluice_datafile *file, uint64_t rows,
                                           struct sluice_error *error);
 /* Stores the payload as the chunk, unchanged; the caller's pointer goes down to the file driver. */
-enum sluice_status sluice_datafile_write(struct sluice_datafile *file, uint32_t channel,
+enum sluice_status sluice_datafile_write(const struct sluice_sink *sink,
+                                         struct sluice_datafile *file, uint32_t channel,
                                          uint64_t row, struct sluice_span payload,
                                          struct sluice_error *error);
 
@@ -115,6 +116,6 @@ enum sluice_status sluice_datafile_close(const struct sluice_sink *sink,
                                          struct sluice_datafile *file, uint64_t rows,
                                          struct sluice_error *error);
 /* No call to HDF5: what it holds in memory for this file is left behind (see lessons). */
-void sluice_datafile_abandon(struct sluice_datafile *file);
+void sluice_datafile_abandon(const struct sluice_sink *sink, struct sluice_datafile *file);
 
 #endif

@@ -105,7 +105,7 @@ void sluice_files_abandon(struct sluice_open_series *series, struct sluice_dataf
         failed += columns->count;
         series->unflushed -= columns->count;
         forget_open(series, file);
-        sluice_datafile_abandon(file);
+        sluice_datafile_abandon(series->sink, file);
     }
     file->state = SLUICE_DATAFILE_ABANDONED;
     tally->written -= failed;

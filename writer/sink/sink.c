@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "core/log.h"
+#include "writer/driver/direct.h"
 #include "writer/layout/layout.h"
 
 #define SLOW_CALL_NS SLUICE_NS_PER_S
@@ -152,11 +153,15 @@ enum sluice_status sluice_sink_init(struct sluice_sink *sink, struct sluice_erro
         status = find_group(sink, error);
     for (size_t i = 0; status == SLUICE_OK && i < settings->directory_count; i++)
         status = add_directory(sink, i, error);
+    if (status == SLUICE_OK && settings->io == SLUICE_IO_DIRECT)
+        status = sluice_direct_create(&sink->direct, error);
     return status;
 }
 
 void sluice_sink_close(struct sluice_sink *sink)
 {
+    sluice_direct_destroy(sink->direct);
+    sink->direct = NULL;
     for (size_t i = 0; i < SLUICE_DIRECTORIES_MAX; i++) {
         free(sink->directories[i]);
         sink->directories[i] = NULL;

@@ -29,6 +29,7 @@ struct sluice_sink {
     struct sluice_progress *progress;
     char *directories[SLUICE_DIRECTORIES_MAX]; /* absolute, they exist */
     uint32_t flush_images;                     /* as set, but bounded */
+    struct sluice_direct *direct;              /* owned; NULL: through the page cache */
     bool has_gid;
     gid_t gid;
 };

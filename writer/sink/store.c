@@ -279,8 +279,8 @@ static enum sluice_status write_image(struct sluice_open_series *series,
         if (plane->encoding == SLUICE_ENCODING_LZ4_BLOCK)
             status = sluice_recode_frame(&series->recode, plane, &chunk, error);
         if (status == SLUICE_OK)
-            status = sluice_datafile_write(pending->file, plane->channel_index, pending->row, chunk,
-                                           error);
+            status = sluice_datafile_write(sink, pending->file, plane->channel_index, pending->row,
+                                           chunk, error);
         if (status != SLUICE_OK)
             return status;
         at_ns = sluice_sink_took(sink, SLUICE_COUNTER_WRITER_CHUNK_WRITE_MAX, at_ns,

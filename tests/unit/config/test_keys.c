@@ -42,7 +42,7 @@ static void the_defaults_are_those_that_users_rely_on(void **state)
     assert_int_equal(c.writer.flush_images, 128);
     assert_int_equal(c.writer.flush_interval_ns, 100000000);
     assert_int_equal(c.writer.flush_idle_ns, 200000);
-    assert_int_equal(c.writer_io, SLUICE_WRITER_IO_CACHED);
+    assert_int_equal(c.writer.io, SLUICE_IO_DIRECT);
     assert_int_equal(c.writer.durable, SLUICE_DURABLE_NONE);
     assert_string_equal(c.writer.group, "");
     assert_int_equal(c.writer.mode, 0640);
@@ -191,10 +191,10 @@ static void every_text_has_a_length(void **state)
 
 static void what_a_later_version_brings_is_refused_by_name(void **state)
 {
-    static const char *const later[] = {"source.protocol=stream1", "source.protocol=array-1.0",
-                                        "codec.filter=bslz4",      "codec.filter=lz4",
-                                        "codec.filter=none",       "codec.workers=2",
-                                        "writer.io=direct",        "http.listen=127.0.0.1:8080"};
+    static const char *const later[] = {"source.protocol=stream1",   "source.protocol=array-1.0",
+                                        "codec.filter=bslz4",        "codec.filter=lz4",
+                                        "codec.filter=none",         "codec.workers=2",
+                                        "http.listen=127.0.0.1:8080"};
     struct sluice_config c;
     (void)state;
     for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
@@ -203,7 +203,6 @@ static void what_a_later_version_brings_is_refused_by_name(void **state)
     init(&c);
     set(&c, "codec.filter=keep");
     set(&c, "codec.workers=0");
-    set(&c, "writer.io=cached");
     set(&c, "http.listen=off");
     sluice_config_close(&c);
 }

@@ -21,7 +21,9 @@ struct harness *harness_new(void)
     assert_non_null(h);
     snprintf(h->directory, sizeof(h->directory), "/tmp/sluice-writer-XXXXXX");
     assert_non_null(mkdtemp(h->directory));
+    const char *io = getenv("SLUICE_TEST_IO");
     h->settings = (struct sluice_writer_settings){
+        .io = io != NULL && strcmp(io, "direct") == 0 ? SLUICE_IO_DIRECT : SLUICE_IO_CACHED,
         .directories = {h->directory},
         .directory_count = 1,
         .name = "series_$id",

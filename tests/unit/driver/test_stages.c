@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Pieces on their way to the disk: every byte arrives where it belongs, whatever the sizes, with
+ * io_uring and without, with one file and with many; what cannot be written is known afterwards.
+ * pwrite is wrapped, so that it can give bad answers. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "writer/driver/stages.h"
+
+static int interrupted; /* so many pwrite calls are */
+static int short_writes;
+static int fault_code; /* of the next pwrite */
+
+ssize_t __real_pwrite(int fd, const void *data, size_t bytes, off_t position);
+ssize_t __wrap_pwrite(int fd, const void *data, size_t bytes, off_t position);
+ssize_t __wrap_pwrite(int fd, const void *data, size_t bytes, off_t position)
+{
+    if (interrupted > 0 && interrupted-- > 0) {
+        errno = EINTR;
+        return -1;
+    }
+    if (fault_code != 0) {
+        errno = fault_code;
+        return -1;
+    }
+    if (short_writes > 0 && bytes > 100) {
+        short_writes--;
+        bytes = 100;
+    }
+    return __real_pwrite(fd, data, bytes, position);
+}
+
+struct file {
+    struct sluice_target target;
+    uint8_t *model; /* what must be in it */
+    uint64_t end;
+};
+
+#define MODEL_BYTES ((size_t)24 << 20)
+
+static struct file make_file(bool direct)
+{
+    char path[] = "/tmp/sluice-stages-XXXXXX";
+    struct file file = {.target = {.fd = mkstemp(path), .direct_fd = -1},
+                        .model = calloc(1, MODEL_BYTES)};
+    assert_true(file.target.fd >= 0 && file.model != NULL);
+    if (direct)
+        file.target.direct_fd = open(path, O_WRONLY | O_DIRECT); /* -1 where that is refused */
+    assert_int_equal(unlink(path), 0);
+    return file;
+}
+
+static void check_and_close(struct file *file)
+{
+    uint8_t *found = calloc(1, MODEL_BYTES);
+    assert_true(pread(file->target.fd, found, MODEL_BYTES, 0) >= 0);
+    assert_memory_equal(found, file->model, file->end);
+    free(found);
+    free(file->model);
+    if (file->target.direct_fd >= 0)
+        close(file->target.direct_fd);
+    close(file->target.fd);
+}
+
+static void append(struct sluice_stages *stages, struct file *file, size_t bytes, unsigned *seed)
+{
+    uint8_t *data = file->model + file->end;
+    for (size_t i = 0; i < bytes; i += 1 + (size_t)rand_r(seed) % 64)
+        data[i] = (uint8_t)rand_r(seed);
+    uint8_t *copy = malloc(bytes + 7);
+    size_t shift = (size_t)rand_r(seed) % 8; /* payloads are aligned to nothing */
+    memcpy(copy + shift, data, bytes);
+    assert_true(sluice_stages_append(stages, &file->target, file->end, copy + shift, bytes));
+    memset(copy, 0xff, bytes + 7); /* it was copied */
+    free(copy);
+    file->end += bytes;
+}
+
+static void run_random(bool direct, bool ring, unsigned files)
+{
+    unsigned seed = (unsigned)time(NULL) + files;
+    print_message("seed %u\n", seed);
+    struct sluice_stages stages;
+    struct file file[SLUICE_STAGES + 4];
+    assert_int_equal(sluice_stages_init(&stages, NULL), SLUICE_OK);
+    if (!ring && stages.has_ring) {
+        io_uring_queue_exit(&stages.ring);
+        stages.has_ring = false;
+    }
+    for (unsigned i = 0; i < files; i++)
+        file[i] = make_file(direct);
+    for (int i = 0; i < 400; i++) {
+        struct file *one = &file[(unsigned)rand_r(&seed) % files];
+        size_t bytes = 1 + (size_t)rand_r(&seed) % (i % 20 == 0 ? 3000000 : 40000);
+        if (one->end + bytes + 4096 > MODEL_BYTES)
+            continue;
+        if (one->target.filling == NULL)
+            one->end = SLUICE_ALIGN_UP(one->end);
+        append(&stages, one, bytes, &seed);
+        if (rand_r(&seed) % 8 == 0)
+            assert_int_equal(sluice_stages_settle(&stages, &one->target), 0);
+    }
+    for (unsigned i = 0; i < files; i++) {
+        assert_int_equal(sluice_stages_settle(&stages, &file[i].target), 0);
+        check_and_close(&file[i]);
+    }
+    sluice_stages_close(&stages);
+}
+
+static void every_byte_arrives_past_the_cache(void **state)
+{
+    (void)state;
+    run_random(true, true, 1);
+}
+
+static void every_byte_arrives_with_more_files_than_stages(void **state)
+{
+    (void)state;
+    run_random(true, true, SLUICE_STAGES + 4);
+}
+
+static void every_byte_arrives_where_direct_is_refused(void **state)
+{
+    (void)state;
+    run_random(false, true, 3);
+    run_random(true, false, 3);
+}
+
+static void interrupted_and_short_writes_go_on(void **state)
+{
+    (void)state;
+    struct sluice_stages stages;
+    unsigned seed = 1;
+    struct file file = make_file(false);
+    assert_int_equal(sluice_stages_init(&stages, NULL), SLUICE_OK);
+    append(&stages, &file, 5000, &seed);
+    interrupted = 3;
+    short_writes = 5;
+    assert_int_equal(sluice_stages_settle(&stages, &file.target), 0);
+    assert_int_equal(interrupted + short_writes, 0);
+    check_and_close(&file);
+    sluice_stages_close(&stages);
+}
+
+static void what_does_not_follow_and_is_not_aligned_is_left_to_the_caller(void **state)
+{
+    (void)state;
+    struct sluice_stages stages;
+    unsigned seed = 1;
+    struct file file = make_file(true);
+    assert_int_equal(sluice_stages_init(&stages, NULL), SLUICE_OK);
+    append(&stages, &file, 5000, &seed);
+    assert_false(sluice_stages_append(&stages, &file.target, 6000, "x", 1));
+    assert_int_equal(sluice_stages_settle(&stages, &file.target), 0);
+    check_and_close(&file);
+    sluice_stages_close(&stages);
+}
+
+static void a_fault_stays_with_its_file_and_the_stages_go_on(void **state)
+{
+    (void)state;
+    struct sluice_stages stages;
+    unsigned seed = 1;
+    struct file bad = make_file(false), good = make_file(true);
+    assert_int_equal(sluice_stages_init(&stages, NULL), SLUICE_OK);
+    append(&stages, &bad, 5000, &seed);
+    fault_code = ENOSPC;
+    assert_int_equal(sluice_stages_settle(&stages, &bad.target), ENOSPC);
+    fault_code = 0;
+    assert_int_equal(sluice_stages_settle(&stages, &bad.target), ENOSPC);
+    append(&stages, &good, 20000000, &seed);
+    assert_int_equal(sluice_stages_settle(&stages, &good.target), 0);
+    check_and_close(&good);
+    bad.end = 0;
+    check_and_close(&bad);
+    sluice_stages_close(&stages);
+}
+
+/* The kernel refuses the request itself: here a descriptor that cannot be written. */
+static void a_request_that_fails_is_a_fault_of_its_file(void **state)
+{
+    (void)state;
+    struct sluice_stages stages;
+    unsigned seed = 1;
+    struct file file = make_file(false);
+    assert_int_equal(sluice_stages_init(&stages, NULL), SLUICE_OK);
+    if (!stages.has_ring) {
+        sluice_stages_close(&stages);
+        skip();
+    }
+    file.target.direct_fd = open("/dev/null", O_RDONLY);
+    append(&stages, &file, SLUICE_STAGE_BYTES * 2, &seed);
+    assert_int_equal(sluice_stages_settle(&stages, &file.target), EBADF);
+    assert_int_equal(file.target.in_flight, 0);
+    file.end = 0;
+    check_and_close(&file);
+    sluice_stages_close(&stages);
+}
+
+/* /dev/full takes nothing, a pipe takes less than a piece: the rest goes through the cache. */
+static void a_short_answer_of_the_kernel_is_completed(void **state)
+{
+    (void)state;
+    struct sluice_stages stages;
+    unsigned seed = 1;
+    int ends[2];
+    struct file file = make_file(false);
+    assert_int_equal(sluice_stages_init(&stages, NULL), SLUICE_OK);
+    if (!stages.has_ring) {
+        sluice_stages_close(&stages);
+        skip();
+    }
+    assert_int_equal(pipe2(ends, O_NONBLOCK), 0);
+    int room = fcntl(ends[1], F_GETPIPE_SZ);
+    assert_true(room > 0 && (size_t)room < SLUICE_STAGE_BYTES);
+    file.target.direct_fd = ends[1];
+    append(&stages, &file, SLUICE_STAGE_BYTES, &seed);
+    assert_int_equal(sluice_stages_settle(&stages, &file.target), 0);
+    memset(file.model, 0, (size_t)room); /* went into the pipe */
+    check_and_close(&file);
+    close(ends[0]);
+    sluice_stages_close(&stages);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_byte_arrives_past_the_cache),
+        cmocka_unit_test(every_byte_arrives_with_more_files_than_stages),
+        cmocka_unit_test(every_byte_arrives_where_direct_is_refused),
+        cmocka_unit_test(interrupted_and_short_writes_go_on),
+        cmocka_unit_test(what_does_not_follow_and_is_not_aligned_is_left_to_the_caller),
+        cmocka_unit_test(a_fault_stays_with_its_file_and_the_stages_go_on),
+        cmocka_unit_test(a_request_that_fails_is_a_fault_of_its_file),
+        cmocka_unit_test(a_short_answer_of_the_kernel_is_completed),
+    };
+    return cmocka_run_group_tests_name("driver: stages", tests, NULL, NULL);
+}

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The driver's HDF5 side (H5FD_class_t): which write is a payload, and the order of the others.
+ *
+ * DESIGN. A payload is what was expected: HDF5 hands the caller's own pointer down, once to ask for
+ * room and once to write, so it is recognised without guessing from sizes. All else waits for the
+ * file's payloads first. HDF5 writes metadata at flushes and rarely between them (an index block
+ * that leaves its cache), so waiting costs one emptied queue a flush; the disk is idle only while
+ * the few small writes of the flush are made. */
+#include "writer/driver/direct.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/log.h"
+#include "writer/driver/extents.h"
+#include "writer/driver/stages.h"
+#include "writer/h5/h5.h"
+
+struct direct_file {
+    H5FD_t head; /* HDF5's: first */
+    struct sluice_direct *direct;
+    struct sluice_target target;
+    struct sluice_extents extents;
+    dev_t device;
+    ino_t inode;
+    struct direct_file *next; /* of the files that are open */
+};
+
+struct sluice_direct {
+    hid_t driver;
+    struct sluice_stages stages;
+    const void *expected;
+    size_t expected_bytes;
+    struct direct_file *files;
+    bool refusal_told;
+};
+
+/* Onto HDF5's stack, with the errno in its own drivers' form (writer/h5/error.c). */
+static herr_t fail(hid_t minor, const char *what, int code)
+{
+    H5Epush2(H5E_DEFAULT, __FILE__, "sluice_direct", __LINE__, H5E_ERR_CLS, H5E_IO, minor,
+             "%s: errno = %d, error message = '%s'", what, code, strerror(code));
+    return -1;
+}
+
+/* The head is the first member. */
+static struct direct_file *of(H5FD_t *file)
+{
+    return (struct direct_file *)file;
+}
+static const struct direct_file *of_const(const H5FD_t *file)
+{
+    return (const struct direct_file *)file;
+}
+
+static int open_direct(struct sluice_direct *direct, const char *path)
+{
+    int fd = direct->stages.has_ring ? open(path, O_WRONLY | O_DIRECT | O_CLOEXEC) : -1;
+    if (fd < 0 && direct->stages.has_ring && !direct->refusal_told) {
+        direct->refusal_told = true;
+        sluice_log_warning("writer",
+                           "writer.io direct is not possible here, images go through the page "
+                           "cache: %s file=%s",
+                           strerror(errno), path);
+    }
+    return fd;
+}
+
+static H5FD_t *open_file(const char *path, unsigned flags, hid_t access, haddr_t most)
+{
+    struct sluice_direct *const *direct = H5Pget_driver_info(access);
+    int mode = (flags & H5F_ACC_RDWR ? O_RDWR : O_RDONLY) | (flags & H5F_ACC_TRUNC ? O_TRUNC : 0) |
+               (flags & H5F_ACC_CREAT ? O_CREAT : 0) | (flags & H5F_ACC_EXCL ? O_EXCL : 0);
+    struct stat there;
+    struct direct_file *file = direct != NULL ? calloc(1, sizeof(*file)) : NULL;
+    (void)most;
+    if (file == NULL) {
+        fail(H5E_CANTOPENFILE, "no memory", ENOMEM);
+        return NULL;
+    }
+    if (stat(path, &there) == 0 && there.st_size == 0)
+        mode &= ~O_TRUNC; /* ext4 writes a file back at its close when it was truncated before */
+    int fd = open(path, mode | O_CLOEXEC, 0600);
+    if (fd < 0 || fstat(fd, &there) != 0) {
+        fail(H5E_CANTOPENFILE, path, errno);
+        if (fd >= 0)
+            close(fd);
+        free(file);
+        return NULL;
+    }
+    file->direct = *direct;
+    file->target.fd = fd;
+    file->target.direct_fd = open_direct(*direct, path);
+    file->extents.fd = fd;
+    file->extents.physical = (uint64_t)there.st_size;
+    file->device = there.st_dev;
+    file->inode = there.st_ino;
+    file->next = file->direct->files;
+    file->direct->files = file;
+    return &file->head;
+}
+
+static herr_t close_file(H5FD_t *head)
+{
+    struct direct_file *file = of(head);
+    int fault = sluice_stages_settle(&file->direct->stages, &file->target);
+    struct direct_file **link = &file->direct->files;
+    while (*link != file)
+        link = &(*link)->next;
+    *link = file->next;
+    if (file->target.direct_fd >= 0 && close(file->target.direct_fd) != 0 && fault == 0)
+        fault = errno;
+    if (close(file->target.fd) != 0 && fault == 0)
+        fault = errno;
+    free(file);
+    return fault != 0 ? fail(H5E_CANTCLOSEFILE, "images could not be written", fault) : 0;
+}
+
+static int compare(const H5FD_t *a, const H5FD_t *b)
+{
+    const struct direct_file *first = of_const(a), *second = of_const(b);
+    if (first->device != second->device)
+        return first->device < second->device ? -1 : 1;
+    return first->inode < second->inode ? -1 : first->inode > second->inode;
+}
+
+static herr_t query(const H5FD_t *head, unsigned long *flags)
+{
+    (void)head;
+    *flags = H5FD_FEAT_AGGREGATE_METADATA | H5FD_FEAT_ACCUMULATE_METADATA | H5FD_FEAT_DATA_SIEVE |
+             H5FD_FEAT_POSIX_COMPAT_HANDLE | H5FD_FEAT_SUPPORTS_SWMR_IO |
+             H5FD_FEAT_DEFAULT_VFD_COMPATIBLE;
+    return 0;
+}
+
+static haddr_t allocate(H5FD_t *head, H5FD_mem_t type, hid_t transfer, hsize_t bytes)
+{
+    struct direct_file *file = of(head);
+    (void)transfer;
+    if (type != H5FD_MEM_DRAW || file->direct->expected == NULL ||
+        bytes != file->direct->expected_bytes)
+        return sluice_extents_meta(&file->extents, bytes);
+    if (file->target.filling == NULL) /* the piece before it was sent */
+        sluice_extents_align(&file->extents);
+    uint64_t position = sluice_extents_payload(&file->extents, bytes);
+    if (position == SLUICE_NOWHERE) {
+        fail(H5E_NOSPACE, "no room for an image", errno);
+        return HADDR_UNDEF;
+    }
+    return position;
+}
+
+static haddr_t get_end(const H5FD_t *head, H5FD_mem_t type)
+{
+    (void)type;
+    return of_const(head)->extents.end;
+}
+
+static herr_t set_end(H5FD_t *head, H5FD_mem_t type, haddr_t end)
+{
+    (void)type;
+    sluice_extents_move_end(&of(head)->extents, end);
+    return 0;
+}
+
+static haddr_t get_size(const H5FD_t *head, H5FD_mem_t type)
+{
+    (void)type;
+    return of_const(head)->extents.physical;
+}
+
+static herr_t get_descriptor(H5FD_t *head, hid_t access, void **descriptor)
+{
+    (void)access;
+    *descriptor = &of(head)->target.fd;
+    return 0;
+}
+
+/* Payloads first: see DESIGN. */
+static int settle(struct direct_file *file)
+{
+    return sluice_stages_settle(&file->direct->stages, &file->target);
+}
+
+static herr_t read_bytes(H5FD_t *head, H5FD_mem_t type, hid_t transfer, haddr_t position,
+                         size_t bytes, void *buffer)
+{
+    struct direct_file *file = of(head);
+    uint8_t *to = buffer;
+    (void)transfer;
+    int fault = type == H5FD_MEM_DRAW ? settle(file) : 0;
+    while (fault == 0 && bytes > 0) {
+        ssize_t got = pread(file->target.fd, to, bytes, (off_t)position);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0) {
+            fault = errno;
+        } else if (got == 0) { /* beyond the end: nothing was written there yet */
+            memset(to, 0, bytes);
+            bytes = 0;
+        } else {
+            to += got;
+            position += (haddr_t)got;
+            bytes -= (size_t)got;
+        }
+    }
+    return fault != 0 ? fail(H5E_READERROR, "read failed", fault) : 0;
+}
+
+static herr_t write_bytes(H5FD_t *head, H5FD_mem_t type, hid_t transfer, haddr_t position,
+                          size_t bytes, const void *buffer)
+{
+    struct direct_file *file = of(head);
+    struct sluice_direct *direct = file->direct;
+    (void)transfer;
+    int fault = file->target.fault;
+    if (fault == 0 && type == H5FD_MEM_DRAW && buffer == direct->expected &&
+        bytes == direct->expected_bytes &&
+        sluice_stages_append(&direct->stages, &file->target, position, buffer, bytes))
+        return 0;
+    if (fault == 0)
+        fault = settle(file);
+    if (fault == 0)
+        fault = sluice_write_fully(file->target.fd, buffer, bytes, position);
+    if (fault == 0 && position + bytes > file->extents.physical)
+        file->extents.physical = position + bytes;
+    return fault != 0 ? fail(H5E_WRITEERROR, "write failed", fault) : 0;
+}
+
+static herr_t flush(H5FD_t *head, hid_t transfer, hbool_t closing)
+{
+    (void)transfer;
+    (void)closing;
+    int fault = settle(of(head));
+    return fault != 0 ? fail(H5E_CANTFLUSH, "images could not be written", fault) : 0;
+}
+
+static herr_t fit_file(H5FD_t *head, hid_t transfer, hbool_t closing)
+{
+    struct direct_file *file = of(head);
+    (void)transfer;
+    int fault = settle(file);
+    if (fault == 0)
+        fault = sluice_extents_fit_file(&file->extents, closing);
+    return fault != 0 ? fail(H5E_SEEKERROR, "cannot set the file's length", fault) : 0;
+}
+
+/* As HDF5's own driver: a file system without locks is no error. */
+static herr_t lock(H5FD_t *head, hbool_t exclusive)
+{
+    if (flock(of(head)->target.fd, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) != 0 &&
+        errno != ENOSYS)
+        return fail(H5E_CANTLOCKFILE, "cannot lock the file", errno);
+    return 0;
+}
+
+static herr_t unlock(H5FD_t *head)
+{
+    if (flock(of(head)->target.fd, LOCK_UN) != 0 && errno != ENOSYS)
+        return fail(H5E_CANTUNLOCKFILE, "cannot unlock the file", errno);
+    return 0;
+}
+
+static const H5FD_class_t driver_class = {
+    .name = "sluice_direct",
+    .maxaddr = (haddr_t)INT64_MAX,
+    .fc_degree = H5F_CLOSE_WEAK,
+    .fapl_size = sizeof(struct sluice_direct *),
+    .open = open_file,
+    .close = close_file,
+    .cmp = compare,
+    .query = query,
+    .alloc = allocate,
+    .get_eoa = get_end,
+    .set_eoa = set_end,
+    .get_eof = get_size,
+    .get_handle = get_descriptor,
+    .read = read_bytes,
+    .write = write_bytes,
+    .flush = flush,
+    .truncate = fit_file,
+    .lock = lock,
+    .unlock = unlock,
+    .fl_map = H5FD_FLMAP_DICHOTOMY,
+};
+
+enum sluice_status sluice_direct_create(struct sluice_direct **direct, struct sluice_error *error)
+{
+    struct sluice_direct *made = calloc(1, sizeof(*made));
+    *direct = NULL;
+    if (made == NULL)
+        return sluice_error_set(error, SLUICE_NO_MEMORY, "no memory for the file driver");
+    enum sluice_status status = sluice_h5_init(error);
+    if (status == SLUICE_OK)
+        status = sluice_stages_init(&made->stages, error);
+    if (status == SLUICE_OK && (made->driver = H5FDregister(&driver_class)) < 0)
+        status = sluice_h5_error(error, SLUICE_SYSTEM, "HDF5 refuses the file driver");
+    if (status != SLUICE_OK) {
+        sluice_stages_close(&made->stages);
+        free(made);
+        return status;
+    }
+    *direct = made;
+    return SLUICE_OK;
+}
+
+void sluice_direct_destroy(struct sluice_direct *direct)
+{
+    if (direct == NULL)
+        return;
+    if (direct->files == NULL) /* else abandoned ones still use the driver */
+        H5FDunregister(direct->driver);
+    while (direct->files != NULL) {
+        struct direct_file *file = direct->files;
+        sluice_stages_settle(&direct->stages, &file->target);
+        direct->files = file->next;
+    }
+    sluice_stages_close(&direct->stages);
+    free(direct);
+}
+
+herr_t sluice_direct_select(struct sluice_direct *direct, hid_t access)
+{
+    return H5Pset_driver(access, direct->driver, &direct);
+}
+
+void sluice_direct_expect(struct sluice_direct *direct, const void *payload, size_t bytes)
+{
+    direct->expected = payload;
+    direct->expected_bytes = bytes;
+}
+
+static struct direct_file *find(struct sluice_direct *direct, int descriptor)
+{
+    struct direct_file *file = direct->files;
+    while (file != NULL && file->target.fd != descriptor)
+        file = file->next;
+    return file;
+}
+
+void sluice_direct_trim(struct sluice_direct *direct, int descriptor)
+{
+    struct direct_file *file = find(direct, descriptor);
+    if (file == NULL)
+        return;
+    settle(file); /* a fault stays, and is found by the close */
+    sluice_extents_trim(&file->extents);
+}
+
+void sluice_direct_abandon(struct sluice_direct *direct, int descriptor)
+{
+    struct direct_file *file = find(direct, descriptor);
+    if (file == NULL)
+        return;
+    sluice_stages_drop(&direct->stages, &file->target);
+    sluice_extents_abandon(&file->extents);
+}

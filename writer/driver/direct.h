@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A virtual file driver of HDF5 that writes images past the page cache: payloads are packed into
+ * aligned pieces of 1 MiB, which io_uring writes with O_DIRECT while the writer goes on. What is
+ * left of a piece at a flush, and everything else of a file (metadata, columns) goes through the
+ * page cache; metadata only after every payload that was handed over before it is in the file. So
+ * no index ever points at bytes that are not there yet, and when H5Fflush has returned, readers see
+ * complete images.
+ *
+ * Where the file system refuses O_DIRECT (tmpfs) or the kernel io_uring, the same pieces go through
+ * the page cache; a warning says so once.
+ *
+ * One driver serves all files of a writer. Threads: created and destroyed anywhere, used by the one
+ * thread that calls HDF5. It must outlive every file that was created with it, also abandoned ones.
+ * Files can be created, written and closed; reopening existing ones is not its job. Errors arrive
+ * as failed HDF5 calls with errno in HDF5's stack: at the latest the next flush or close of the
+ * file whose payload could not be written fails. */
+#ifndef SLUICE_WRITER_DRIVER_DIRECT_H
+#define SLUICE_WRITER_DRIVER_DIRECT_H
+
+#include <hdf5.h>
+
+#include "core/error.h"
+
+struct sluice_direct;
+
+/* Buffers (SLUICE_STAGES MiB, faulted in) and the io_uring. NO_MEMORY, or SYSTEM. */
+enum sluice_status sluice_direct_create(struct sluice_direct **direct, struct sluice_error *error);
+/* After the last call of HDF5 on its files. NULL is accepted. */
+void sluice_direct_destroy(struct sluice_direct *direct);
+
+/* Files created with this access list use the driver. Negative: HDF5 refused. */
+herr_t sluice_direct_select(struct sluice_direct *direct, hid_t access);
+
+/* The H5Dwrite_chunk that follows stores exactly these bytes; they are copied during it. Called
+ * again with NULL after it. Chunks that were not expected (columns) count as metadata. */
+void sluice_direct_expect(struct sluice_direct *direct, const void *payload, size_t bytes);
+
+/* Gives the space that was reserved for more payloads back: before H5Fclose. `descriptor` is what
+ * H5Fget_vfd_handle gave. */
+void sluice_direct_trim(struct sluice_direct *direct, int descriptor);
+/* The same for a file that will never be closed, and whose payloads that are not flushed are given
+ * up. */
+void sluice_direct_abandon(struct sluice_direct *direct, int descriptor);
+
+#endif
