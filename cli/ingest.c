@@ -23,6 +23,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/check.h"
 #include "cli/settings.h"
 #include "cli/verbs.h"
 #include "config/config.h"
@@ -41,11 +42,10 @@
 #define KEEP_BYTES (64 << 20)
 
 const struct option sluice_options_ingest[] = {
-    {"config", required_argument, NULL, 'c'},
-    {"set", required_argument, NULL, 's'},
-    {"series", required_argument, NULL, 'n'},
-    {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0},
+    {"config", required_argument, NULL, 'c'}, {"set", required_argument, NULL, 's'},
+    {"series", required_argument, NULL, 'n'}, {"check", no_argument, NULL, 'k'},
+    {"need", required_argument, NULL, 'b'},   {"json", no_argument, NULL, 'j'},
+    {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
 };
 
 struct ingest {
@@ -63,7 +63,9 @@ struct ingest {
     pthread_t main_thread;
     uint64_t series_max;
     uint64_t series_closed; /* service thread */
-    int worst;              /* service thread, read after its join */
+    uint64_t need_bytes;    /* --need, with --check */
+    bool check, json;
+    int worst; /* service thread, read after its join */
     bool events_made;
 };
 
@@ -71,6 +73,7 @@ static void print_help(void)
 {
     puts(
         "usage: sluice ingest [-c FILE] [--set KEY=VALUE]... [--series N]\n"
+        "       sluice ingest --check [-c FILE] [--set KEY=VALUE]... [--need BYTES] [--json]\n"
         "\n"
         "Takes a detector's image stream from ZeroMQ and writes it to HDF5 files that can be read\n"
         "while they grow (SWMR). Runs until SIGINT or SIGTERM, or until N series have closed.\n"
@@ -78,6 +81,11 @@ static void print_help(void)
         "  -c, --config FILE    configuration (YAML); without it every key has its default\n"
         "      --set KEY=VALUE  sets one key; may be repeated; `sluice config --keys` lists them\n"
         "      --series N       ends after N series\n"
+        "      --check          looks at configuration, endpoints, directories, space and "
+        "machine,\n"
+        "                       says what it found, and starts nothing\n"
+        "      --need BYTES     with --check: so much has to be free\n"
+        "      --json           with --check: the list as JSON\n"
         "  -h, --help           this text\n"
         "\n"
         "The least that it needs:\n"
@@ -88,7 +96,8 @@ static void print_help(void)
         "second one gives up what is not written yet.\n"
         "\n"
         "exit: 0 all well, 1 a series failed, 2 usage or configuration,\n"
-        "      3 it ran, but images were lost or refused");
+        "      3 it ran, but images were lost or refused\n"
+        "with --check: 0 all well or only warnings, 1 something failed, 2 as above");
 }
 
 /* ---- summaries: service thread ---- */
@@ -126,13 +135,24 @@ static void on_summary(void *context, const struct sluice_summary *summary)
 
 /* ---- command line and configuration ---- */
 
+static bool take_number(const char *option, uint64_t *value)
+{
+    char *end = NULL;
+    errno = 0;
+    *value = strtoull(optarg, &end, 10);
+    if (errno == 0 && *end == '\0' && *optarg != '-' && *value != 0) {
+        return true;
+    }
+    fprintf(stderr, "sluice ingest: --%s %s: a whole number above 0 is wanted\n", option, optarg);
+    return false;
+}
+
 /* SLUICE_OK to go on, SLUICE_END when --help was answered, SLUICE_USAGE (said on stderr). */
 static enum sluice_status parse(struct ingest *ingest, struct sluice_cli_settings *settings,
                                 int argc, char **argv)
 {
     int option;
     while ((option = getopt_long(argc, argv, "c:h", sluice_options_ingest, NULL)) != -1) {
-        char *end = NULL;
         switch (option) {
         case 'c':
             settings->file = optarg;
@@ -143,13 +163,20 @@ static enum sluice_status parse(struct ingest *ingest, struct sluice_cli_setting
             }
             break;
         case 'n':
-            errno = 0;
-            ingest->series_max = strtoull(optarg, &end, 10);
-            if (errno != 0 || *end != '\0' || *optarg == '-' || ingest->series_max == 0) {
-                fprintf(stderr, "sluice ingest: --series %s: a whole number above 0 is wanted\n",
-                        optarg);
+            if (!take_number("series", &ingest->series_max)) {
                 return SLUICE_USAGE;
             }
+            break;
+        case 'b':
+            if (!take_number("need", &ingest->need_bytes)) {
+                return SLUICE_USAGE;
+            }
+            break;
+        case 'k':
+            ingest->check = true;
+            break;
+        case 'j':
+            ingest->json = true;
             break;
         case 'h':
             print_help();
@@ -162,6 +189,10 @@ static enum sluice_status parse(struct ingest *ingest, struct sluice_cli_setting
     if (optind < argc) {
         fprintf(stderr, "sluice ingest: \"%s\" is no option; see sluice ingest --help\n",
                 argv[optind]);
+        return SLUICE_USAGE;
+    }
+    if (!ingest->check && (ingest->json || ingest->need_bytes != 0)) {
+        fputs("sluice ingest: --json and --need belong to --check\n", stderr);
         return SLUICE_USAGE;
     }
     return SLUICE_OK;
@@ -449,6 +480,11 @@ int sluice_verb_ingest(int argc, char **argv)
     if (!configure(&ingest, &settings)) {
         sluice_config_close(&ingest.config);
         return SLUICE_EXIT_USAGE;
+    }
+    if (ingest.check) {
+        const int code = sluice_check_run(&ingest.config, ingest.need_bytes, ingest.json);
+        sluice_config_close(&ingest.config);
+        return code;
     }
     keep_memory();
     sluice_supervisor_open(&ingest.supervisor);

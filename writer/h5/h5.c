@@ -49,6 +49,12 @@ static enum sluice_status register_filters(struct sluice_error *error)
     return SLUICE_OK;
 }
 
+bool sluice_h5_plugin_found(int filter)
+{
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    return H5Zfilter_avail(filter) > 0;
+}
+
 enum sluice_status sluice_h5_init(struct sluice_error *error)
 {
     static _Thread_local bool ready;

@@ -20,6 +20,10 @@
  */
 enum sluice_status sluice_h5_init(struct sluice_error *error);
 
+/* True when programs on this machine find a plugin that decodes this filter. Asked before
+ * sluice_h5_init, which registers stand-ins of ours. */
+bool sluice_h5_plugin_found(int filter);
+
 /* Fills `error` with the text of `format`, then the innermost entry of HDF5's stack and the text of
  * the errno it names; empties the stack. Returns `status`, but NO_SPACE when that errno is ENOSPC
  * or EDQUOT. */
