@@ -21,7 +21,7 @@ enum sluice_status sluice_monitor_open(struct sluice_monitor *monitor, void *con
                                        struct sluice_error *error)
 {
     const int events = ZMQ_EVENT_CONNECTED | ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED |
-                       ZMQ_EVENT_CONNECT_RETRIED;
+                       ZMQ_EVENT_CONNECT_RETRIED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
     const int linger = 0;
     monitor->socket = zmq_socket(context, ZMQ_PAIR);
     if (monitor->socket == NULL || zmq_socket_monitor(watched, address, events) != 0 ||
@@ -37,6 +37,14 @@ static void lost(struct sluice_monitor *monitor, int64_t now_ns, uint64_t messag
 {
     monitor->disconnects++;
     monitor->left_alone_ns = now_ns;
+    if (monitor->shaking_hands) {
+        sluice_log_error(
+            "source",
+            "connected, but not for long: the peer does not speak ZeroMQ, or its socket "
+            "does not fit source.socket (pull wants a PUSH, sub a PUB) endpoint=%s",
+            peer);
+        return;
+    }
     sluice_log_warning("source",
                        "connection lost: the detector went away, or it sent a message larger than "
                        "ring.memory_bytes_max and 1 GiB allow (%" PRIu64 " bytes) endpoint=%s",
@@ -59,7 +67,8 @@ bool sluice_monitor_look(struct sluice_monitor *monitor, int64_t now_ns, uint64_
             continue;
         }
         monitor->left_alone_ns = 0;
-        if (number != ZMQ_EVENT_CONNECT_RETRIED)
+        monitor->shaking_hands = number == ZMQ_EVENT_CONNECTED || number == ZMQ_EVENT_ACCEPTED;
+        if (number == ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
             sluice_log_info("source", "connected endpoint=%s", peer);
     }
     if (monitor->left_alone_ns == 0 || now_ns - monitor->left_alone_ns < PATIENCE_NS)

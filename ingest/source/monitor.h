@@ -3,7 +3,8 @@
  * Hears what libzmq does with the source's connections, which it otherwise keeps to itself: a
  * detector that came or went, and a message whose header claims more than the ring may hold. Such a
  * message costs the connection, and libzmq (4.3.4) does not connect again after it: the caller has
- * to. The source thread's; zeroed memory is acceptable. */
+ * to. A peer whose socket does not fit ours (PUB to our PULL) shows as a connection that ends
+ * before its handshake. The source thread's; zeroed memory is acceptable. */
 #ifndef SLUICE_INGEST_SOURCE_MONITOR_H
 #define SLUICE_INGEST_SOURCE_MONITOR_H
 
@@ -16,6 +17,7 @@ struct sluice_monitor {
     void *socket;          /* PAIR; NULL: nothing is heard */
     int64_t left_alone_ns; /* when a connection was lost that libzmq has not taken up again; 0 */
     uint64_t disconnects;  /* since the opening */
+    bool shaking_hands;    /* connected, and no handshake since */
 };
 
 /* Before the watched socket connects or binds. SYSTEM. */
