@@ -63,6 +63,11 @@ enum sluice_status sluice_config_finish(struct sluice_config *config, struct slu
             "set source.mode to bind",
             source->endpoint);
     }
+    if (source->topic[0] != '\0' && source->socket != SLUICE_SOCKET_SUB) {
+        return sluice_error_set(error, SLUICE_CONFIG,
+                                "source.topic is only for source.socket: sub; a PUSH socket has no "
+                                "topics");
+    }
     if (source->endpoint[0] != '\0' && strcmp(source->endpoint, config->notify_endpoint) == 0) {
         return sluice_error_set(error, SLUICE_CONFIG,
                                 "source.endpoint and notify.endpoint are the same: %s",

@@ -99,6 +99,11 @@ bool sluice_config_choice(const struct sluice_config_key *key, unsigned index, c
     return true;
 }
 
+bool sluice_config_may_be_auto(const struct sluice_config_key *key)
+{
+    return key->type == SLUICE_TYPE_MS && strcmp(key->default_text, "auto") == 0;
+}
+
 void sluice_config_describe_bytes(int64_t value, char *text, size_t bytes)
 {
     static const char *const suffixes[] = {"", "KiB", "MiB", "GiB", "TiB"};
@@ -134,8 +139,8 @@ void sluice_config_describe(const struct sluice_config_key *key, char *text, siz
         return;
     case SLUICE_TYPE_MS:
     case SLUICE_TYPE_US:
-        snprintf(text, bytes, "a plain number of %s, %" PRId64 " to %" PRId64, key->unit, key->min,
-                 key->max);
+        snprintf(text, bytes, "%sa plain number of %s, %" PRId64 " to %" PRId64,
+                 sluice_config_may_be_auto(key) ? "auto, or " : "", key->unit, key->min, key->max);
         return;
     case SLUICE_TYPE_BYTES:
         sluice_config_describe_bytes(key->min, min, sizeof min);

@@ -17,7 +17,7 @@ enum sluice_config_type {
     SLUICE_TYPE_INT,         /* int */
     SLUICE_TYPE_UINT,        /* uint32_t or uint64_t */
     SLUICE_TYPE_BYTES,       /* uint32_t or uint64_t: 4096, 64KiB, 1GiB, 512MB */
-    SLUICE_TYPE_MS,          /* int64_t ns, written in ms */
+    SLUICE_TYPE_MS,          /* int64_t ns, written in ms; -1: auto */
     SLUICE_TYPE_US,          /* int64_t ns, written in us */
     SLUICE_TYPE_MODE,        /* uint32_t: octal, with a leading 0 */
     SLUICE_TYPE_DIRECTORIES, /* writer.directories and its count: one text or a list */
@@ -49,6 +49,8 @@ bool sluice_config_choice(const struct sluice_config_key *key, unsigned index, c
                           size_t bytes, bool *later);
 /* 1073741824 -> "1GiB"; exact: what is no multiple stays a plain number. */
 void sluice_config_describe_bytes(int64_t value, char *text, size_t bytes);
+/* "auto" is one of its values. */
+bool sluice_config_may_be_auto(const struct sluice_config_key *key);
 /* "connect or bind", "0 to 86400000 ms", … for people. */
 void sluice_config_describe(const struct sluice_config_key *key, char *text, size_t bytes);
 

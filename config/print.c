@@ -107,7 +107,10 @@ void sluice_value_print(const struct sluice_config *config, const struct sluice_
         print_axes(&config->writer.metadata, stream);
         return;
     default:
-        fprintf(stream, "%" PRId64, get_integer(config, key) / sluice_value_unit_ns(key));
+        if (sluice_config_may_be_auto(key) && get_integer(config, key) < 0)
+            fputs("auto", stream);
+        else
+            fprintf(stream, "%" PRId64, get_integer(config, key) / sluice_value_unit_ns(key));
     }
 }
 

@@ -149,6 +149,10 @@ static enum sluice_status store_number(struct sluice_config *config,
     bool mode = key->type == SLUICE_TYPE_MODE, sized = key->type == SLUICE_TYPE_BYTES;
     const char *text = node->text, *rest;
     int64_t value, factor;
+    if (sluice_config_may_be_auto(key) && strcmp(text, "auto") == 0) {
+        put_integer(config, key, -1);
+        return SLUICE_OK;
+    }
     if (!node->plain && !mode && !sized) {
         return sluice_error_set(error, SLUICE_CONFIG,
                                 "%s: \"%.80s\" is a text: want a number, without quotes", key->name,

@@ -16,9 +16,11 @@
 
 #include <jansson.h>
 
+#include "core/clock.h"
 #include "core/codec/codec.h"
 
 #define CHUNK_BYTES_MAX UINT32_MAX /* no HDF5 chunk can hold more */
+#define PROBE_BYTES     1024       /* of the header: htype stands at its beginning */
 #define DUMP_FLAGS      ((size_t)JSON_COMPACT | JSON_ENSURE_ASCII)
 
 /* What a key is when it is not what it should be. */
@@ -75,17 +77,15 @@ static bool text_is(const json_t *value, const char *wanted)
            memcmp(json_string_value(value), wanted, strlen(wanted)) == 0;
 }
 
+/* A quote within a JSON text is escaped, so the words can only be a text of their own. */
 bool sluice_array10_probe(struct sluice_span header)
 {
-    json_t *tree;
-    bool found;
+    static const char key[] = "\"htype\"", value[] = "\"array-1.0\"";
+    const size_t bytes = header.bytes < PROBE_BYTES ? header.bytes : PROBE_BYTES;
 
-    if (header.bytes < 2 || header.data[0] != '{')
-        return false;
-    (void)parse(header, &tree, NULL);
-    found = text_is(json_object_get(tree, "htype"), "array-1.0");
-    json_decref(tree);
-    return found;
+    return bytes > 0 && header.data[0] == '{' &&
+           memmem(header.data, bytes, key, strlen(key)) != NULL &&
+           memmem(header.data, bytes, value, strlen(value)) != NULL;
 }
 
 static enum sluice_status read_frame(const json_t *tree, struct sluice_message_head *head,
@@ -206,7 +206,7 @@ static struct sluice_span keep_rest(json_t *tree, const struct sluice_text_buffe
     return (struct sluice_span){(const uint8_t *)buffer->data, bytes};
 }
 
-enum sluice_status sluice_array10_decode(const struct sluice_span *parts, uint32_t part_count,
+enum sluice_status sluice_array10_decode(const struct sluice_parts *parts,
                                          struct sluice_message_head *head,
                                          struct sluice_image *image,
                                          const struct sluice_text_buffer *user_data,
@@ -219,25 +219,25 @@ enum sluice_status sluice_array10_decode(const struct sluice_span *parts, uint32
     image->plane_count = 0;
     image->user_data = (struct sluice_span){0};
     image->start_time = image->stop_time = image->real_time = NAN;
-    if (part_count == 0)
+    if (parts->count == 0)
         return sluice_error_set(error, SLUICE_MALFORMED, "array-1.0: a message without parts");
-    status = parse(parts[0], &tree, error);
+    status = parse(parts->part[0], &tree, error);
     if (status == SLUICE_OK)
         status = read_frame(tree, head, error);
     image->image_id = head->image_id;
     if (status == SLUICE_OK)
         status = read_htype(tree, error);
-    if (status == SLUICE_OK && part_count != 2)
+    if (status == SLUICE_OK && (parts->count != 2 || parts->cut))
         status = sluice_error_set(error, SLUICE_MALFORMED,
-                                  "array-1.0: a message of %u parts; it must be two, header and "
+                                  "array-1.0: a message of %s%u parts; it must be two, header and "
                                   "pixels",
-                                  part_count);
+                                  parts->cut ? "more than " : "", parts->count);
     if (status == SLUICE_OK)
         status = read_type(tree, &image->planes[0], error);
     if (status == SLUICE_OK)
         status = read_shape(tree, &image->planes[0], error);
     if (status == SLUICE_OK)
-        status = read_pixels(parts[1], &image->planes[0], error);
+        status = read_pixels(parts->part[1], &image->planes[0], error);
     if (status == SLUICE_OK) {
         image->plane_count = 1;
         image->user_data = keep_rest(tree, user_data);
@@ -280,3 +280,25 @@ struct sluice_series *sluice_array10_series(struct sluice_span header,
     series->start_message = header_text(header);
     return series;
 }
+
+/* ---- the operations of the protocol ---- */
+
+static bool probe_parts(const struct sluice_parts *parts)
+{
+    return parts->count > 1 && sluice_array10_probe(parts->part[0]);
+}
+
+static struct sluice_series *open_parts(const struct sluice_parts *parts,
+                                        const struct sluice_image *image)
+{
+    return sluice_array10_series(parts->part[0], image);
+}
+
+const struct sluice_protocol_ops sluice_array10_protocol = {
+    .name = "array-1.0",
+    .title = "array-1.0",
+    .probe = probe_parts,
+    .decode = sluice_array10_decode,
+    .open = open_parts,
+    .idle_timeout_ns = 2 * SLUICE_NS_PER_S,
+};

@@ -13,14 +13,15 @@
 #ifndef SLUICE_INGEST_PROTOCOL_ARRAY10_H
 #define SLUICE_INGEST_PROTOCOL_ARRAY10_H
 
-#include "ingest/protocol/stream2.h"
+#include "ingest/protocol/protocol.h"
 
 #define SLUICE_ARRAY10_HEADER_BYTES_MAX 65536
 
 /* What the only channel is called. */
 #define SLUICE_ARRAY10_CHANNEL "data"
 
-/* True for the first part of an array-1.0 message: a JSON object whose htype says so. */
+/* True for the first part of an array-1.0 message, by the beginning of its text: it is not parsed.
+ */
 bool sluice_array10_probe(struct sluice_span header);
 
 /* Decodes one message. `head` is always filled as far as the header could be read: image_id is the
@@ -29,7 +30,7 @@ bool sluice_array10_probe(struct sluice_span header);
  * object, ASCII only; where it does not fit {"bytes":N,"omitted":true} stands for it, or nothing.
  * OK; MALFORMED, LIMIT, MISMATCH or UNSUPPORTED with the reason in `error`; `image` is then of no
  * use. */
-enum sluice_status sluice_array10_decode(const struct sluice_span *parts, uint32_t part_count,
+enum sluice_status sluice_array10_decode(const struct sluice_parts *parts,
                                          struct sluice_message_head *head,
                                          struct sluice_image *image,
                                          const struct sluice_text_buffer *user_data,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What every wire protocol gives the source: a name and three operations, so that the source knows
+ * What every wire protocol gives the source: a name and its operations, so that the source knows
  * none of them by its format. A protocol is one constant table of this type.
  *
  * The operations are pure functions from the parts of one ZeroMQ message to descriptors: no socket,
@@ -60,20 +60,30 @@ struct sluice_protocol_ops {
     bool (*probe)(const struct sluice_parts *parts);
 
     /* Decodes any message. `head` is always filled. For an image also `image`, its user data as
-     * JSON into `user_data`, which may be NULL; for start and end only the head. No allocation. OK;
-     * MALFORMED, TRUNCATED, LIMIT, MISMATCH or UNSUPPORTED with the reason in `error`; `image` is
-     * then of no use. */
+     * JSON into `user_data`, which may be NULL; for start and end only the head. No allocation in
+     * proportion to the image. OK; MALFORMED, TRUNCATED, LIMIT, MISMATCH or UNSUPPORTED with the
+     * reason in `error`; `image` is then of no use. */
     enum sluice_status (*decode)(const struct sluice_parts *parts, struct sluice_message_head *head,
                                  struct sluice_image *image,
                                  const struct sluice_text_buffer *user_data,
                                  struct sluice_error *error);
 
     /* Decodes a start message into a new series that the caller owns. On an error *series is NULL.
-     */
+     * NULL where the protocol has no start messages. */
     enum sluice_status (*start)(const struct sluice_parts *parts, struct sluice_series **series,
                                 struct sluice_error *error);
+
+    /* For a protocol without start and end messages: a new series of the shape and type of a
+     * decoded image, without number and name; NULL when memory is out. Its image_id is then a
+     * counter that begins anywhere. NULL where the protocol has start messages. */
+    struct sluice_series *(*open)(const struct sluice_parts *parts,
+                                  const struct sluice_image *image);
+
+    /* Where the configuration says nothing: idle time that closes a series. 0: never. */
+    int64_t idle_timeout_ns;
 };
 
 extern const struct sluice_protocol_ops sluice_stream2_protocol;
+extern const struct sluice_protocol_ops sluice_array10_protocol;
 
 #endif

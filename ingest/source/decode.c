@@ -16,6 +16,7 @@
 static const struct sluice_protocol_ops *const protocols[] = {
     [SLUICE_PROTOCOL_AUTO] = NULL,
     [SLUICE_PROTOCOL_STREAM2] = &sluice_stream2_protocol,
+    [SLUICE_PROTOCOL_ARRAY10] = &sluice_array10_protocol,
 };
 
 #define PROTOCOL_COUNT (sizeof(protocols) / sizeof(protocols[0]))
@@ -78,6 +79,19 @@ static void decode_as(struct sluice_source *source, const struct sluice_protocol
                                              protocol->title, source->protocol->title);
 }
 
+/* A publisher may put the topic into a part of its own. */
+void sluice_source_parts(struct sluice_source *source, struct sluice_parts *parts)
+{
+    const char *topic = source->settings.topic;
+    const size_t bytes = topic != NULL ? strlen(topic) : 0;
+    sluice_message_parts(&source->message, parts);
+    if (bytes == 0 || topic[0] == '{' || parts->count < 2 || parts->part[0].bytes < bytes ||
+        memcmp(parts->part[0].data, topic, bytes) != 0)
+        return;
+    parts->count--;
+    memmove(&parts->part[0], &parts->part[1], parts->count * sizeof(parts->part[0]));
+}
+
 void sluice_source_decode(struct sluice_source *source)
 {
     const uint32_t slot = sluice_slots_peek(&source->slots);
@@ -92,7 +106,7 @@ void sluice_source_decode(struct sluice_source *source)
     source->decoded->arrival_real_ns = source->ports.clock->real_ns(source->ports.clock);
     sluice_error_clear(&source->decode_error);
     source->head = (struct sluice_message_head){0};
-    sluice_message_parts(&source->message, &parts);
+    sluice_source_parts(source, &parts);
     source->decoded_as = choose(source, &parts);
     if (source->decoded_as == NULL)
         source->decode_status = refuse_unknown(source, &parts);

@@ -55,6 +55,7 @@ void sluice_source_close_series(struct sluice_source *source, enum sluice_ended_
     frame->series = NULL;
     push(source, slot);
     sluice_tracker_close(&source->tracker, ended_by, sluice_source_series_complete(source));
+    sluice_numbering_close(&source->numbering, ended_by == SLUICE_ENDED_BY_END);
     if (source->settings.series_max != 0 &&
         source->tracker.closed_count >= source->settings.series_max)
         source->finished = true;
@@ -118,7 +119,7 @@ static void deliver_start(struct sluice_source *source)
     enum sluice_status status = source->decode_status;
     if (status == SLUICE_OK) {
         struct sluice_parts parts;
-        sluice_message_parts(&source->message, &parts);
+        sluice_source_parts(source, &parts);
         status = source->protocol->start(&parts, &series, &error);
     } else {
         error = source->decode_error;
@@ -209,9 +210,15 @@ static void push_image(struct sluice_source *source)
             frame->image.user_data.data = (const uint8_t *)text;
         }
     }
+    for (uint32_t i = 0; i < frame->image.plane_count; i++) {
+        struct sluice_plane *plane = &frame->image.planes[i];
+        sluice_message_follow(&source->message, &source->slots.messages[slot], &plane->payload);
+        sluice_message_follow(&source->message, &source->slots.messages[slot], &plane->channel);
+    }
     frame->kind = SLUICE_FRAME_IMAGE;
     frame->series_serial = source->tracker.serial;
     frame->series_date = source->head.series_date;
+    sluice_message_follow(&source->message, &source->slots.messages[slot], &frame->series_date);
     frame->message_bytes = bytes;
     frame->series = NULL;
     push(source, slot);
@@ -249,6 +256,8 @@ static void open_without_start(struct sluice_source *source)
 static void note_second_client(struct sluice_source *source)
 {
     uint64_t clients = 0;
+    if (source->settings.socket == SLUICE_SOCKET_SUB)
+        return; /* every subscriber gets every image */
     if (sluice_tracker_note_id(&source->tracker, source->decoded->image.image_id, &clients)) {
         sluice_log_warning("source",
                            "only every %llu. image arrives: a second client is pulling from the "
@@ -288,34 +297,38 @@ static void deliver_homeless(struct sluice_source *source, enum sluice_image_ver
     sluice_counter_add(source->ports.counters, SLUICE_COUNTER_SOURCE_FOREIGN, 1);
 }
 
-/* AGAIN: no slot is free, and the policy is to wait. */
-static enum sluice_status deliver_image(struct sluice_source *source)
+/* Opens a series with the image in hand. False: it is dealt with, or nothing could be opened. */
+static bool open_with_image(struct sluice_source *source)
+{
+    if (!sluice_source_is_numbered(source)) {
+        if (planes_agree(&source->decoded->image, &source->decode_error)) {
+            open_without_start(source);
+            return true;
+        }
+        refuse_stray(source);
+        return false;
+    }
+    struct sluice_series *series = sluice_source_acquisition(source);
+    if (series == NULL) {
+        sluice_error_set(&source->decode_error, SLUICE_NO_MEMORY, "no memory for a series");
+        refuse_stray(source);
+        return false;
+    }
+    open_series(source, series, &source->decoded->image);
+    return true;
+}
+
+/* An image of the open series. `room`: a slot is free. */
+static void deliver_own(struct sluice_source *source, bool room)
 {
     struct sluice_image *image = &source->decoded->image;
-    bool good = source->decode_status == SLUICE_OK;
-    enum sluice_image_verdict verdict =
-        sluice_tracker_judge_image(&source->tracker, &source->head, good);
-    const bool room = sluice_slots_room(&source->slots, source->message.bytes);
-    const bool ours = verdict == SLUICE_IMAGE_OF_SERIES || verdict == SLUICE_IMAGE_MISSED_START;
-    if (ours && !room && source->settings.overflow == SLUICE_OVERFLOW_WAIT)
-        return SLUICE_AGAIN;
-    sluice_counter_add(source->ports.counters, SLUICE_COUNTER_SOURCE_IMAGES, 1);
-    if (verdict == SLUICE_IMAGE_MISSED_START) {
-        if (!planes_agree(image, &source->decode_error)) {
-            refuse_stray(source);
-            return SLUICE_OK;
-        }
-        open_without_start(source);
-        verdict = SLUICE_IMAGE_OF_SERIES;
-    }
-    if (verdict != SLUICE_IMAGE_OF_SERIES || !source->tracker.open) {
-        deliver_homeless(source, verdict);
-        return SLUICE_OK;
-    }
     struct sluice_source_counts *counts = &source->tracker.counts;
+    bool good = source->decode_status == SLUICE_OK;
     counts->received++;
     counts->bytes_received += source->message.bytes;
-    source->tracker.last_message_ns = source->decoded->arrival_ns;
+    if (!sluice_source_is_numbered(source) || sluice_source_renumber(source, good))
+        source->tracker.last_message_ns = source->decoded->arrival_ns;
+    good = source->decode_status == SLUICE_OK;
     if (good && source->waiting_open != NULL) {
         sluice_tracker_name_channels(&source->tracker, source->waiting_open, image);
         sluice_source_push_control(source, SLUICE_FRAME_OPEN, source->waiting_open);
@@ -327,7 +340,7 @@ static enum sluice_status deliver_image(struct sluice_source *source)
         counts->refused++;
         refuse(source, &source->decode_error);
         push_refused(source);
-        return SLUICE_OK;
+        return;
     }
     note_second_client(source);
     if (!room) {
@@ -335,9 +348,45 @@ static enum sluice_status deliver_image(struct sluice_source *source)
         sluice_counter_add(source->ports.counters, SLUICE_COUNTER_SOURCE_DROPPED, 1);
         sluice_log_error("source", "no free slot: image %llu dropped (ring.overflow: drop)",
                          (unsigned long long)image->image_id);
-        return SLUICE_OK;
+        return;
     }
     push_image(source);
+}
+
+/* AGAIN: no slot is free, and the policy is to wait. */
+static enum sluice_status deliver_image(struct sluice_source *source)
+{
+    const bool good = source->decode_status == SLUICE_OK;
+    const enum sluice_number_verdict number = good && sluice_source_is_numbered(source)
+                                                  ? sluice_source_judge_number(source)
+                                                  : SLUICE_NUMBER_INSIDE;
+    enum sluice_image_verdict verdict =
+        sluice_tracker_judge_image(&source->tracker, &source->head, good);
+    const bool room = sluice_slots_room(&source->slots, source->message.bytes);
+    const bool ours = verdict == SLUICE_IMAGE_OF_SERIES || verdict == SLUICE_IMAGE_MISSED_START;
+    if (ours && !room && source->settings.overflow == SLUICE_OVERFLOW_WAIT &&
+        number != SLUICE_NUMBER_ECHO)
+        return SLUICE_AGAIN;
+    sluice_counter_add(source->ports.counters, SLUICE_COUNTER_SOURCE_IMAGES, 1);
+    if (number == SLUICE_NUMBER_CHANGED || number == SLUICE_NUMBER_BEYOND) {
+        sluice_source_close_series(source, number == SLUICE_NUMBER_BEYOND
+                                               ? SLUICE_ENDED_BY_END
+                                               : SLUICE_ENDED_BY_NEW_START);
+        verdict = SLUICE_IMAGE_MISSED_START;
+    }
+    if (number == SLUICE_NUMBER_ECHO || source->finished) {
+        sluice_source_turn_away(source);
+        return SLUICE_OK;
+    }
+    if (verdict == SLUICE_IMAGE_MISSED_START) {
+        if (!open_with_image(source))
+            return SLUICE_OK;
+        verdict = SLUICE_IMAGE_OF_SERIES;
+    }
+    if (verdict == SLUICE_IMAGE_OF_SERIES && source->tracker.open)
+        deliver_own(source, room);
+    else
+        deliver_homeless(source, verdict);
     return SLUICE_OK;
 }
 

@@ -2,12 +2,14 @@
  *
  * The inside of the source agent, shared by source.c (cycle, socket, life), decode.c (which
  * protocol, what the message says), deliver.c (what it means for the open series, and which frames
- * follow from it) and requests.c (arm and stop from outside). Not for other rooms. */
+ * follow from it), acquisition.c (streams without start and end) and requests.c (arm and stop from
+ * outside). Not for other rooms. */
 #ifndef SLUICE_INGEST_SOURCE_INTERNAL_H
 #define SLUICE_INGEST_SOURCE_INTERNAL_H
 
 #include "ingest/protocol/protocol.h"
 #include "ingest/source/monitor.h"
+#include "ingest/source/numbering.h"
 #include "ingest/source/slots.h"
 #include "ingest/source/source.h"
 #include "ingest/source/tracker.h"
@@ -37,6 +39,7 @@ struct sluice_source {
 
     struct sluice_slots slots;
     struct sluice_tracker tracker;
+    struct sluice_numbering numbering;          /* of a protocol without start messages */
     const struct sluice_protocol_ops *protocol; /* of the stream; NULL: not known yet */
     struct sluice_series *waiting_open; /* its start named no channels: opened by the first image */
 
@@ -59,6 +62,8 @@ struct sluice_source {
 
 /* The operations of a protocol that is named; NULL for AUTO. */
 const struct sluice_protocol_ops *sluice_source_protocol(enum sluice_protocol protocol);
+/* The parts of the message in hand, without the topic. */
+void sluice_source_parts(struct sluice_source *source, struct sluice_parts *parts);
 /* Decodes the message in hand into the frame of the next free slot, or into the scratch one. */
 void sluice_source_decode(struct sluice_source *source);
 
@@ -74,6 +79,19 @@ int sluice_source_look_at_requests(struct sluice_source *source);
 uint64_t sluice_source_stop_messages(const struct sluice_source *source);
 /* Cuts a sleep short. Any thread. */
 void sluice_source_wake(struct sluice_source *source);
+
+/* Acquisitions. The stream's protocol has no start messages. */
+bool sluice_source_is_numbered(const struct sluice_source *source);
+/* Of the good image in hand. */
+enum sluice_number_verdict sluice_source_judge_number(const struct sluice_source *source);
+/* The series that the image in hand opens; NULL: no memory. */
+struct sluice_series *sluice_source_acquisition(struct sluice_source *source);
+/* Counts an image that comes after its acquisition was complete, or after the last one wanted. */
+void sluice_source_turn_away(struct sluice_source *source);
+/* Turns the frame in hand into an image of the open series. False when it is before the first. */
+bool sluice_source_renumber(struct sluice_source *source, bool good);
+/* 0: off. */
+int64_t sluice_source_idle_limit_ns(const struct sluice_source *source);
 
 /* Every expected image of the open series is visible. */
 bool sluice_source_series_complete(const struct sluice_source *source);

@@ -62,6 +62,15 @@ void sluice_message_move(struct sluice_message *to, struct sluice_message *from)
     from->bytes = 0;
 }
 
+void sluice_message_follow(const struct sluice_message *from, const struct sluice_message *to,
+                           struct sluice_span *span)
+{
+    /* libzmq moves a zmq_msg_t as bytes, so its place within is the same. */
+    const uintptr_t begin = (uintptr_t)from, at = (uintptr_t)span->data;
+    if (at >= begin && at < begin + sizeof(*from))
+        span->data = (const uint8_t *)to + (at - begin);
+}
+
 void sluice_message_release(struct sluice_message *message)
 {
     for (uint32_t i = 0; i < message->part_count; i++)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * One received ZeroMQ message: its parts, kept where libzmq put them. Zeroed memory is an empty
- * one. Moving hands over the contents without copying a payload (libzmq keeps up to 33 bytes inside
- * zmq_msg_t itself, too few for any image). One thread at a time. */
+ * one. Moving hands over the contents without copying a payload, but for parts of up to 33 bytes,
+ * which libzmq keeps inside zmq_msg_t itself: spans into these move too. One thread at a time. */
 #ifndef SLUICE_INGEST_SOURCE_MESSAGE_H
 #define SLUICE_INGEST_SOURCE_MESSAGE_H
 
@@ -25,6 +25,9 @@ enum sluice_status sluice_message_receive(void *socket, struct sluice_message *m
                                           struct sluice_error *error);
 /* `to` must be empty; `from` is empty afterwards. */
 void sluice_message_move(struct sluice_message *to, struct sluice_message *from);
+/* Points a span that was in `from` before it was moved to where it is now. */
+void sluice_message_follow(const struct sluice_message *from, const struct sluice_message *to,
+                           struct sluice_span *span);
 /* Gives the memory back to libzmq; does nothing to an empty one. */
 void sluice_message_release(struct sluice_message *message);
 /* The parts, borrowed until the message is moved or released. */

@@ -10,7 +10,15 @@
 enum sluice_protocol {
     SLUICE_PROTOCOL_AUTO, /* told by the messages */
     SLUICE_PROTOCOL_STREAM2,
+    SLUICE_PROTOCOL_ARRAY10,
 };
+
+enum sluice_socket {
+    SLUICE_SOCKET_PULL, /* the sender waits for us */
+    SLUICE_SOCKET_SUB,  /* the sender drops what we do not take in time, without a word */
+};
+
+#define SLUICE_IDLE_TIMEOUT_AUTO (-1) /* the protocol's own */
 
 enum sluice_overflow {
     SLUICE_OVERFLOW_WAIT, /* the detector's own buffer takes the pressure */
@@ -20,8 +28,11 @@ enum sluice_overflow {
 struct sluice_source_settings {
     const char *endpoint;
     bool bind;
+    enum sluice_socket socket;
+    const char *topic; /* SUB: what the first part begins with; NULL and "": all messages */
     enum sluice_protocol protocol;
-    int64_t idle_timeout_ns; /* 0: off */
+    int64_t idle_timeout_ns;    /* 0: off; or SLUICE_IDLE_TIMEOUT_AUTO */
+    uint64_t images_per_series; /* of protocols without an end message; 0: not known */
     uint64_t id_jump_max;
     uint32_t receive_hwm;          /* messages that libzmq may hold for us */
     uint32_t receive_buffer_bytes; /* SO_RCVBUF; 0: the system's */

@@ -76,10 +76,15 @@ static void look_at_idle_time(struct sluice_source *source)
     if (!source->tracker.open || !source->socket_empty || source->holding ||
         source->slots.control_free_count < SLUICE_CONTROL_SLOTS_NEEDED)
         return;
-    int64_t limit_ns = source->settings.idle_timeout_ns;
-    if (source->tracker.number_of_images > 0 && sluice_source_series_complete(source) &&
-        (limit_ns == 0 || limit_ns > IDLE_COMPLETE_NS))
-        limit_ns = IDLE_COMPLETE_NS;
+    int64_t limit_ns = sluice_source_idle_limit_ns(source);
+    if (source->tracker.number_of_images > 0 && sluice_source_series_complete(source)) {
+        if (sluice_source_is_numbered(source)) { /* no end message is to come */
+            sluice_source_close_series(source, SLUICE_ENDED_BY_END);
+            return;
+        }
+        if (limit_ns == 0 || limit_ns > IDLE_COMPLETE_NS)
+            limit_ns = IDLE_COMPLETE_NS;
+    }
     if (limit_ns > 0 &&
         sluice_now_ns(source->ports.clock) - source->tracker.last_message_ns >= limit_ns) {
         sluice_log_info("source", "nothing came for %lld ms: series closed",
@@ -146,7 +151,7 @@ static int do_work(void *context)
 static int64_t wait_limit_ns(const struct sluice_source *source)
 {
     int64_t limit_ns = WAIT_NS;
-    const int64_t idle_ns = source->settings.idle_timeout_ns;
+    const int64_t idle_ns = sluice_source_idle_limit_ns(source);
     if (source->tracker.open && idle_ns > 0) {
         const int64_t left_ns =
             source->tracker.last_message_ns + idle_ns - sluice_now_ns(source->ports.clock);
@@ -241,7 +246,9 @@ static enum sluice_status open_socket(struct sluice_source *source, struct sluic
 {
     const struct sluice_source_settings *settings = &source->settings;
     source->context = zmq_ctx_new();
-    source->socket = source->context != NULL ? zmq_socket(source->context, ZMQ_PULL) : NULL;
+    if (source->context != NULL)
+        source->socket =
+            zmq_socket(source->context, settings->socket == SLUICE_SOCKET_SUB ? ZMQ_SUB : ZMQ_PULL);
     if (source->socket == NULL)
         return sluice_error_set(error, SLUICE_SYSTEM, "no ZeroMQ socket: %s", zmq_strerror(errno));
     const int hwm = (int)settings->receive_hwm;
@@ -263,6 +270,10 @@ static enum sluice_status open_socket(struct sluice_source *source, struct sluic
     zmq_setsockopt(source->socket, ZMQ_MAXMSGSIZE, &message_max, sizeof(message_max));
     if (buffer > 0)
         zmq_setsockopt(source->socket, ZMQ_RCVBUF, &buffer, sizeof(buffer));
+    if (settings->socket == SLUICE_SOCKET_SUB) {
+        const char *topic = settings->topic != NULL ? settings->topic : "";
+        zmq_setsockopt(source->socket, ZMQ_SUBSCRIBE, topic, strlen(topic));
+    }
     const enum sluice_status status =
         sluice_monitor_open(&source->monitor, source->context, source->socket, error);
     if (status != SLUICE_OK)
@@ -293,6 +304,7 @@ enum sluice_status sluice_source_create(const struct sluice_source_settings *set
     source->settings = *settings;
     source->ports = *ports;
     source->protocol = sluice_source_protocol(settings->protocol);
+    source->numbering.jump_max = settings->id_jump_max;
     source->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     enum sluice_status status = SLUICE_OK;
     if (source->stop_fd < 0) {

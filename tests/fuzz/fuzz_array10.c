@@ -19,10 +19,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     const size_t head_bytes = bytes < 2 ? 0 : (size_t)(data[0] | data[1] << 8) % (bytes - 1);
     const uint8_t *begin = bytes < 2 ? data : data + 2;
-    const struct sluice_span parts[] = {
+    const struct sluice_span spans[] = {
         {begin, head_bytes},
         {begin + head_bytes, bytes < 2 ? 0 : bytes - 2 - head_bytes},
     };
+    const struct sluice_parts parts = {.part = {spans[0], spans[1]}, .count = 2};
     char text[64];
     const struct sluice_text_buffer buffer = {text, sizeof(text)};
     struct sluice_message_head head;
@@ -30,19 +31,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     struct sluice_error error = {0};
     enum sluice_status status;
 
-    status = sluice_array10_decode(parts, 2, &head, &image, &buffer, &error);
+    status = sluice_array10_decode(&parts, &head, &image, &buffer, &error);
     require(error.status == status && head.kind == SLUICE_MESSAGE_IMAGE);
-    if (sluice_array10_probe(parts[0]) && status != SLUICE_OK)
+    if (sluice_array10_probe(parts.part[0]) && status != SLUICE_OK)
         require(error.message[0] != '\0');
     if (status != SLUICE_OK)
         return 0;
     const struct sluice_plane *plane = &image.planes[0];
-    require(image.plane_count == 1 && plane->payload.data == parts[1].data);
-    require(plane->payload.bytes == parts[1].bytes && parts[1].bytes > 0);
+    require(image.plane_count == 1 && plane->payload.data == parts.part[1].data);
+    require(plane->payload.bytes == parts.part[1].bytes && parts.part[1].bytes > 0);
     require((uint64_t)plane->width * plane->height * sluice_dtype_bytes(plane->dtype) ==
-            parts[1].bytes);
+            parts.part[1].bytes);
     require(image.user_data.bytes < sizeof(text));
-    struct sluice_series *series = sluice_array10_series(parts[0], &image);
+    struct sluice_series *series = sluice_array10_series(parts.part[0], &image);
     require(series != NULL && series->start_message != NULL);
     sluice_series_destroy(series);
     return 0;

@@ -99,6 +99,14 @@ def image(number, planes, series_id=1, unique_id="series-1", encoding="bslz4", *
     return SELF_DESCRIBED + cbor2.dumps({k: v for k, v in m.items() if v is not None})
 
 
+def array_image(frame, pixels, **more):
+    """The two parts of an array-1.0 message; `more` replaces or adds keys of the header."""
+    header = {"htype": "array-1.0", "shape": list(pixels.shape), "type": pixels.dtype.name,
+              "frame": frame}
+    header.update(more)
+    return [json.dumps(header).encode(), np.ascontiguousarray(pixels).tobytes()]
+
+
 def end(series_id=1, unique_id="series-1"):
     return SELF_DESCRIBED + cbor2.dumps({"type": "end", "series_id": series_id,
                                          "series_unique_id": unique_id})

@@ -21,7 +21,7 @@ static void the_defaults_are_those_that_users_rely_on(void **state)
     assert_string_equal(c.source.endpoint, "");
     assert_false(c.source.bind);
     assert_int_equal(c.source.protocol, SLUICE_PROTOCOL_AUTO);
-    assert_int_equal(c.source.idle_timeout_ns, 0);
+    assert_int_equal(c.source.idle_timeout_ns, SLUICE_IDLE_TIMEOUT_AUTO);
     assert_int_equal(c.source.id_jump_max, 1000000);
     assert_int_equal(c.source.receive_hwm, 64);
     assert_int_equal(c.source.receive_buffer_bytes, 0);
@@ -191,10 +191,9 @@ static void every_text_has_a_length(void **state)
 
 static void what_a_later_version_brings_is_refused_by_name(void **state)
 {
-    static const char *const later[] = {"source.protocol=stream1",   "source.protocol=array-1.0",
-                                        "codec.filter=bslz4",        "codec.filter=lz4",
-                                        "codec.filter=none",         "codec.workers=2",
-                                        "http.listen=127.0.0.1:8080"};
+    static const char *const later[] = {"source.protocol=stream1", "codec.filter=bslz4",
+                                        "codec.filter=lz4",        "codec.filter=none",
+                                        "codec.workers=2",         "http.listen=127.0.0.1:8080"};
     struct sluice_config c;
     (void)state;
     for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
@@ -249,6 +248,13 @@ static void sizes_have_units_and_times_have_none(void **state)
     assert_int_equal(c.writer.flush_idle_ns, 1500000);
     set(&c, "source.idle_timeout_ms=2000");
     assert_int_equal(c.source.idle_timeout_ns, INT64_C(2000000000));
+    set(&c, "source.idle_timeout_ms=auto");
+    assert_int_equal(c.source.idle_timeout_ns, SLUICE_IDLE_TIMEOUT_AUTO);
+    set(&c, "source.idle_timeout_ms=0");
+    assert_int_equal(c.source.idle_timeout_ns, 0);
+    refuse_set("source.idle_timeout_ms=-1", "want auto, or a plain number of ms");
+    refuse_set("source.idle_timeout_ms=Auto", "want auto, or a plain number of ms");
+    refuse_set("writer.flush_interval_ms=auto", "want a plain number of ms");
     sluice_config_close(&c);
 }
 

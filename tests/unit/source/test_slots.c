@@ -34,6 +34,25 @@ static void a_message_stays_where_it_is(void **state)
     sluice_slots_close(&slots);
 }
 
+static void a_span_into_a_tiny_part_moves_with_it(void **state)
+{
+    (void)state;
+    struct sluice_slots slots;
+    assert_int_equal(sluice_slots_init(&slots, 2, 1 << 20, 64), SLUICE_OK);
+    for (size_t bytes = 1; bytes < 64; bytes++) {
+        struct sluice_message message = message_of(bytes);
+        struct sluice_span span = {(uint8_t *)zmq_msg_data(&message.parts[0]) + bytes / 2, 1};
+        const uint32_t slot = sluice_slots_accept(&slots, &message);
+        const struct sluice_message *held = &slots.messages[slot];
+        const uint8_t *data = zmq_msg_data(&slots.messages[slot].parts[0]);
+        sluice_message_follow(&message, held, &span);
+        assert_ptr_equal(span.data, data + bytes / 2);
+        assert_int_equal(*span.data, 7);
+        sluice_slots_reclaim(&slots, slot);
+    }
+    sluice_slots_close(&slots);
+}
+
 static void memory_is_bounded_in_bytes(void **state)
 {
     (void)state;
@@ -100,6 +119,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_message_stays_where_it_is),
+        cmocka_unit_test(a_span_into_a_tiny_part_moves_with_it),
         cmocka_unit_test(memory_is_bounded_in_bytes),
         cmocka_unit_test(a_small_message_counts_as_the_buffer_that_it_pins),
         cmocka_unit_test(a_message_above_the_whole_bound_passes_alone),
