@@ -224,18 +224,17 @@ enum sluice_status sluice_h5_attribute(hid_t object, const char *name, enum slui
 
 static enum sluice_status create_dataset(hid_t parent, const char *path, hid_t file_type,
                                          hid_t memory_type, int rank, const hsize_t *shape,
-                                         const void *values, hid_t *dataset,
+                                         H5D_fill_time_t fill, const void *values, hid_t *dataset,
                                          struct sluice_error *error)
 {
     enum sluice_status status = SLUICE_OK;
     hid_t id = H5I_INVALID_HID;
     hid_t space = rank == 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple(rank, shape, NULL);
     hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
-    /* Early allocation places it; the fill is written only where no values follow. */
+    /* Early allocation places it. */
     if (file_type < 0 || space < 0 || creation < 0 || H5Pset_layout(creation, H5D_CONTIGUOUS) < 0 ||
         H5Pset_alloc_time(creation, H5D_ALLOC_TIME_EARLY) < 0 ||
-        H5Pset_fill_time(creation, values != NULL ? H5D_FILL_TIME_NEVER : H5D_FILL_TIME_ALLOC) <
-            0 ||
+        H5Pset_fill_time(creation, fill) < 0 ||
         (id = H5Dcreate2(parent, path, file_type, space, H5P_DEFAULT, creation, H5P_DEFAULT)) < 0 ||
         (values != NULL && H5Dwrite(id, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0))
         status = sluice_h5_error(error, SLUICE_IO, "cannot write the dataset %s", path);
@@ -254,8 +253,8 @@ enum sluice_status sluice_h5_dataset_text(hid_t parent, const char *path, const 
     if (ascii == NULL)
         return sluice_error_set(error, SLUICE_NO_MEMORY, "no memory for the text %s", path);
     hid_t type = text_type(ascii);
-    enum sluice_status status =
-        create_dataset(parent, path, type, type, 0, NULL, ascii, dataset, error);
+    enum sluice_status status = create_dataset(parent, path, type, type, 0, NULL,
+                                               H5D_FILL_TIME_NEVER, ascii, dataset, error);
     sluice_h5_close(&type);
     free(ascii);
     return status;
@@ -265,6 +264,26 @@ enum sluice_status sluice_h5_dataset(hid_t parent, const char *path, enum sluice
                                      int rank, const hsize_t *shape, const void *values,
                                      hid_t *dataset, struct sluice_error *error)
 {
+    H5D_fill_time_t fill = values != NULL ? H5D_FILL_TIME_NEVER : H5D_FILL_TIME_ALLOC;
     return create_dataset(parent, path, sluice_h5_file_type(dtype), sluice_h5_memory_type(dtype),
-                          rank, shape, values, dataset, error);
+                          rank, shape, fill, values, dataset, error);
+}
+
+enum sluice_status sluice_h5_dataset_reserve(hid_t parent, const char *path,
+                                             enum sluice_dtype dtype, int rank,
+                                             const hsize_t *shape, uint64_t *offset,
+                                             struct sluice_error *error)
+{
+    hid_t dataset = H5I_INVALID_HID;
+    enum sluice_status status =
+        create_dataset(parent, path, sluice_h5_file_type(dtype), H5I_INVALID_HID, rank, shape,
+                       H5D_FILL_TIME_NEVER, NULL, &dataset, error);
+    if (status != SLUICE_OK)
+        return status;
+    haddr_t place = H5Dget_offset(dataset);
+    if (place == HADDR_UNDEF)
+        status = sluice_h5_error(error, SLUICE_IO, "%s has no place in the file", path);
+    *offset = place;
+    sluice_h5_close(&dataset);
+    return status;
 }

@@ -63,5 +63,11 @@ enum sluice_status sluice_h5_dataset_text(hid_t parent, const char *path, const 
 enum sluice_status sluice_h5_dataset(hid_t parent, const char *path, enum sluice_dtype dtype,
                                      int rank, const hsize_t *shape, const void *values,
                                      hid_t *dataset, struct sluice_error *error);
+/* Makes room for one whose values will be written past HDF5, once the file is closed: at *offset of
+ * the file, in the form of the file. What is not written reads as zeros. */
+enum sluice_status sluice_h5_dataset_reserve(hid_t parent, const char *path,
+                                             enum sluice_dtype dtype, int rank,
+                                             const hsize_t *shape, uint64_t *offset,
+                                             struct sluice_error *error);
 
 #endif

@@ -3,6 +3,13 @@
  * One master is one pass of the same tree into a temporary file beside it, which then takes its
  * name: whatever fails before the rename leaves the old one as it was.
  *
+ *   job:  objects (HDF5) ─> arrays (pwrite, a piece a step) ─> mode, sync, rename
+ *         NAME_master.h5, then the same for NAME.nxs
+ *
+ * HDF5 makes the objects and only the room for masks and flatfields; they are written past it when
+ * it has closed the file. So no step lasts longer than a piece, or than the few hundred small
+ * objects take.
+ *
  * The temporary file is created exclusively; its name holds our process id, so that one that lies
  * there already is the rest of a dead process of the same id, and is removed. */
 #include "writer/master/master.h"
@@ -31,24 +38,56 @@ static enum sluice_status create_exclusively(const char *path, hid_t *file,
     return status;
 }
 
-static enum sluice_status fill_file(const char *temporary, const char *path,
-                                    const struct sluice_master_input *input, bool nxs,
-                                    const struct sluice_master_facts *facts,
-                                    struct sluice_error *error)
+struct sluice_master_job {
+    struct sluice_master_input input;
+    struct sluice_master_facts facts;
+    bool nxs; /* which of the two files */
+    int fd;   /* of the temporary file when its objects are there; -1 */
+    struct sluice_tree_bulk bulks[SLUICE_TREE_BULKS_MAX];
+    size_t bulk_count;
+    char path[SLUICE_PATH_BYTES], temporary[SLUICE_PATH_BYTES + 32]; /* empty: nothing there */
+};
+
+/* The whole tree, and room for what `bulks` says. */
+static enum sluice_status make_objects(struct sluice_master_job *job, struct sluice_error *error)
 {
-    if (unlink(temporary) == 0)
-        sluice_log_warning("master", "removed what an earlier process left: path=%s", temporary);
+    if (unlink(job->temporary) == 0)
+        sluice_log_warning("master", "removed what an earlier process left: path=%s",
+                           job->temporary);
     struct sluice_tree tree = {.file = H5I_INVALID_HID, .error = error};
-    tree.status = create_exclusively(temporary, &tree.file, error);
+    tree.status = create_exclusively(job->temporary, &tree.file, error);
     if (tree.status != SLUICE_OK)
         return tree.status;
-    sluice_master_put_metadata(&tree, input, facts, sluice_layout_base_name(path));
-    sluice_master_put_geometry(&tree, input, facts);
-    sluice_master_put_images(&tree, input, path, nxs);
+    sluice_master_put_metadata(&tree, &job->input, &job->facts, sluice_layout_base_name(job->path));
+    sluice_master_put_geometry(&tree, &job->input, &job->facts);
+    sluice_master_put_images(&tree, &job->input, job->path, job->nxs);
     /* Once, whatever it says: most of the file is written here, and a second close would crash. */
     if (H5Fclose(tree.file) < 0)
         sluice_tree_check(&tree, sluice_h5_error(error, SLUICE_IO, "cannot write the file"));
+    memcpy(job->bulks, tree.bulks, sizeof job->bulks);
+    job->bulk_count = tree.bulk_count;
+    if (tree.status == SLUICE_OK && (job->fd = open(job->temporary, O_RDWR | O_CLOEXEC)) < 0)
+        return sluice_error_errno(error, SLUICE_IO, errno, "cannot open the file again");
     return tree.status;
+}
+
+/* A piece of the last array that is not written yet. */
+static enum sluice_status write_piece(struct sluice_master_job *job, struct sluice_error *error)
+{
+    struct sluice_tree_bulk *bulk = &job->bulks[job->bulk_count - 1];
+    size_t bytes =
+        bulk->bytes < SLUICE_MASTER_PIECE_BYTES ? bulk->bytes : SLUICE_MASTER_PIECE_BYTES;
+    ssize_t written = pwrite(job->fd, bulk->values, bytes, (off_t)bulk->offset);
+    if (written < 0 && errno != EINTR)
+        return sluice_error_errno(error, SLUICE_IO, errno, "cannot write the file");
+    if (written > 0) {
+        bulk->values += written;
+        bulk->bytes -= (size_t)written;
+        bulk->offset += (uint64_t)written;
+    }
+    if (bulk->bytes == 0)
+        job->bulk_count--;
+    return SLUICE_OK;
 }
 
 /* Numbers are accepted too. */
@@ -82,22 +121,17 @@ static void give_to_group(int fd, const char *name, const char *path)
 }
 
 /* Group, mode and, where wanted, on the disk. */
-static enum sluice_status settle(const char *temporary, const struct sluice_master_input *input,
-                                 struct sluice_error *error)
+static enum sluice_status settle(const struct sluice_master_job *job, struct sluice_error *error)
 {
+    const struct sluice_master_input *input = &job->input;
     uint32_t mode =
         input->state == SLUICE_MASTER_WRITING ? input->mode : input->mode & ~UINT32_C(0222);
-    enum sluice_status status = SLUICE_OK;
-    int fd = open(temporary, O_RDWR | O_CLOEXEC);
-    if (fd < 0)
-        return sluice_error_errno(error, SLUICE_IO, errno, "cannot open the file again");
-    give_to_group(fd, input->group, temporary);
-    if (fchmod(fd, (mode_t)mode) != 0)
-        status = sluice_error_errno(error, SLUICE_IO, errno, "cannot set the mode %04o", mode);
-    else if (input->sync && fdatasync(fd) != 0)
-        status = sluice_error_errno(error, SLUICE_IO, errno, "fdatasync failed");
-    close(fd);
-    return status;
+    give_to_group(job->fd, input->group, job->temporary);
+    if (fchmod(job->fd, (mode_t)mode) != 0)
+        return sluice_error_errno(error, SLUICE_IO, errno, "cannot set the mode %04o", mode);
+    if (input->sync && fdatasync(job->fd) != 0)
+        return sluice_error_errno(error, SLUICE_IO, errno, "fdatasync failed");
+    return SLUICE_OK;
 }
 
 /* The rename itself is on the disk when its directory is. */
@@ -134,45 +168,99 @@ static enum sluice_status put_in_place(const char *temporary, const char *path, 
     return SLUICE_OK;
 }
 
-static enum sluice_status write_one(const struct sluice_master_input *input, bool nxs,
-                                    const struct sluice_master_facts *facts,
-                                    struct sluice_error *error)
+static enum sluice_status choose_names(struct sluice_master_job *job, struct sluice_error *error)
 {
-    char path[SLUICE_PATH_BYTES], temporary[SLUICE_PATH_BYTES + 32];
+    const struct sluice_master_input *input = &job->input;
     if (sluice_layout_master_path(input->directory, input->name, input->channel_index,
-                                  input->dataset, nxs, path, sizeof path) != SLUICE_OK)
+                                  input->dataset, job->nxs, job->path,
+                                  sizeof job->path) != SLUICE_OK)
         return sluice_error_set(error, SLUICE_LIMIT, "the path of the master of %s is too long",
                                 input->name);
-    const char *base = sluice_layout_base_name(path);
-    const uint8_t bit = nxs ? SLUICE_MASTER_NXMX_OURS : SLUICE_MASTER_LINKS_OURS;
-    const bool ours = input->ours == NULL || (*input->ours & bit) != 0;
-    snprintf(temporary, sizeof temporary, "%.*s.%s.tmp-%ld", (int)(base - path), path, base,
-             (long)getpid());
+    const char *base = sluice_layout_base_name(job->path);
+    snprintf(job->temporary, sizeof job->temporary, "%.*s.%s.tmp-%ld", (int)(base - job->path),
+             job->path, base, (long)getpid());
+    return SLUICE_OK;
+}
 
-    enum sluice_status status = fill_file(temporary, path, input, nxs, facts, error);
+/* The temporary file takes its name. */
+static enum sluice_status finish_file(struct sluice_master_job *job, struct sluice_error *error)
+{
+    const struct sluice_master_input *input = &job->input;
+    const uint8_t bit = job->nxs ? SLUICE_MASTER_NXMX_OURS : SLUICE_MASTER_LINKS_OURS;
+    const bool ours = input->ours == NULL || (*input->ours & bit) != 0;
+    enum sluice_status status = settle(job, error);
     if (status == SLUICE_OK)
-        status = settle(temporary, input, error);
-    if (status == SLUICE_OK)
-        status = put_in_place(temporary, path, ours, error);
+        status = put_in_place(job->temporary, job->path, ours, error);
     if (status != SLUICE_OK)
-        unlink(temporary);
-    else if (input->ours != NULL)
+        return status;
+    job->temporary[0] = '\0';
+    close(job->fd);
+    job->fd = -1;
+    if (input->ours != NULL)
         *input->ours |= bit;
-    if (status == SLUICE_OK && input->sync)
-        status = sync_directory(path, error);
+    return input->sync ? sync_directory(job->path, error) : SLUICE_OK;
+}
+
+enum sluice_status sluice_master_begin(const struct sluice_master_input *input,
+                                       struct sluice_master_job **job, struct sluice_error *error)
+{
+    *job = NULL;
+    enum sluice_status status = sluice_h5_init(error);
     if (status != SLUICE_OK)
-        sluice_error_prefix(error, "%s", path);
-    return status;
+        return status;
+    struct sluice_master_job *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return sluice_error_set(error, SLUICE_NO_MEMORY, "no memory for the master of %s",
+                                input->name);
+    made->input = *input;
+    made->fd = -1;
+    sluice_master_facts(&made->input, &made->facts);
+    *job = made;
+    return SLUICE_OK;
+}
+
+enum sluice_status sluice_master_step(struct sluice_master_job *job, struct sluice_error *error)
+{
+    enum sluice_status status = SLUICE_OK;
+    bool finished = false;
+    if (job->fd < 0) {
+        status = choose_names(job, error);
+        if (status != SLUICE_OK)
+            return status;
+        status = make_objects(job, error);
+    } else if (job->bulk_count > 0) {
+        status = write_piece(job, error);
+    } else {
+        status = finish_file(job, error);
+        finished = job->nxs;
+        job->nxs = true;
+    }
+    if (status != SLUICE_OK)
+        sluice_error_prefix(error, "%s", job->path);
+    return status != SLUICE_OK || finished ? status : SLUICE_AGAIN;
+}
+
+void sluice_master_end(struct sluice_master_job *job)
+{
+    if (job == NULL)
+        return;
+    if (job->fd >= 0)
+        close(job->fd);
+    if (job->temporary[0] != '\0')
+        unlink(job->temporary);
+    free(job);
 }
 
 enum sluice_status sluice_master_write(const struct sluice_master_input *input,
                                        struct sluice_error *error)
 {
-    struct sluice_master_facts facts;
-    enum sluice_status status = sluice_h5_init(error);
-    if (status != SLUICE_OK)
-        return status;
-    sluice_master_facts(input, &facts);
-    status = write_one(input, false, &facts, error);
-    return status == SLUICE_OK ? write_one(input, true, &facts, error) : status;
+    struct sluice_master_job *job;
+    enum sluice_status status = sluice_master_begin(input, &job, error);
+    if (status == SLUICE_OK) {
+        do
+            status = sluice_master_step(job, error);
+        while (status == SLUICE_AGAIN);
+    }
+    sluice_master_end(job);
+    return status;
 }

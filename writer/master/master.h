@@ -5,7 +5,8 @@
  *
  * Writer thread only (HDF5). Each file is written under a temporary name in the same directory and
  * renamed over the old one, so that a reader sees the old or the new one, whole; it keeps the old
- * one while it has it open. Blocks for as long as the file system takes.
+ * one while it has it open. Blocks for as long as the file system takes. Masks and flatfields make
+ * a master slow, and images wait meanwhile: so it can be written in pieces, images between them.
  *
  * `nimages` and the arrays of the sample's axes have one entry a row. While a file grows, that is
  * what the rows will be when it is full or number_of_images is reached, whichever is first: the
@@ -57,8 +58,22 @@ struct sluice_master_input {
                       may replace; the name of any other must be free. NULL: replaces anything */
 };
 
-/* Writes both files of the channel. On an error nothing that was there is lost, and the temporary
- * file is removed. EXISTS: the name is somebody else's (see `ours`). */
+/* Both files of one channel on their way. */
+struct sluice_master_job;
+
+/* `input` is copied, what it points to is borrowed until the end. */
+enum sluice_status sluice_master_begin(const struct sluice_master_input *input,
+                                       struct sluice_master_job **job, struct sluice_error *error);
+/* One piece: the objects of one file, or so much of its arrays at most, or its way to its name.
+ * AGAIN: there is more to do; OK: both files are in place. After that, and after a fault, only the
+ * end may follow. */
+#define SLUICE_MASTER_PIECE_BYTES ((size_t)512 << 10)
+enum sluice_status sluice_master_step(struct sluice_master_job *job, struct sluice_error *error);
+/* Frees it; what is not in place is removed. NULL is accepted. */
+void sluice_master_end(struct sluice_master_job *job);
+
+/* All pieces at once: writes both files of the channel. On an error nothing that was there is lost,
+ * and the temporary file is removed. EXISTS: the name is somebody else's (see `ours`). */
 enum sluice_status sluice_master_write(const struct sluice_master_input *input,
                                        struct sluice_error *error);
 

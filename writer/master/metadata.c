@@ -170,23 +170,22 @@ static void put_root(struct sluice_tree *tree, const struct sluice_master_input 
         sluice_tree_attribute(tree, "/", attributes[i][0], attributes[i][1]);
 }
 
-/* The arrays straight from the series: they are the bulk of a master, which is written again at
- * each roll-over. */
+/* The arrays straight from the series: mask and flatfield are the bulk of a master, which is
+ * written again at each roll-over. */
 static void put_arrays(struct sluice_tree *tree, const struct sluice_master_input *input)
 {
     const struct sluice_series *series = input->series;
     const struct sluice_channel *channel = &series->channels[input->channel_index];
     hsize_t shape[2] = {series->height, series->width};
-    sluice_tree_array(tree, DETECTOR "/pixel_mask", SLUICE_U32, 2, shape, channel->pixel_mask,
-                      NULL);
+    sluice_tree_bulk_array(tree, DETECTOR "/pixel_mask", SLUICE_U32, 2, shape, channel->pixel_mask);
     if (tree->status == SLUICE_OK &&
         H5Lcreate_hard(tree->file, DETECTOR "/pixel_mask", tree->file, SPECIFIC "/pixel_mask",
                        H5P_DEFAULT, H5P_DEFAULT) < 0)
         sluice_tree_check(
             tree, sluice_h5_error(tree->error, SLUICE_IO, "cannot link " SPECIFIC "/pixel_mask"));
     if (channel->flatfield != NULL)
-        sluice_tree_array(tree, DETECTOR "/flatfield", SLUICE_F32, 2, shape, channel->flatfield,
-                          NULL);
+        sluice_tree_bulk_array(tree, DETECTOR "/flatfield", SLUICE_F32, 2, shape,
+                               channel->flatfield);
     hsize_t count = series->countrate_table_count;
     if (series->countrate_table != NULL && count > 0)
         sluice_tree_array(tree, DETECTOR "/countrate_correction_lookup_table", SLUICE_U32, 1,

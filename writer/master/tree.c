@@ -4,8 +4,12 @@
  * close of the file writes it out and its result tells whether all of it arrived. */
 #include "writer/master/tree.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdbool.h>
+
+/* Bulk values go into the file as they lie in memory. */
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "our files are little-endian");
 
 bool sluice_tree_check(struct sluice_tree *tree, enum sluice_status status)
 {
@@ -44,6 +48,22 @@ void sluice_tree_array(struct sluice_tree *tree, const char *path, enum sluice_d
         unit != NULL)
         sluice_tree_check(tree, sluice_h5_attribute_text(dataset, "units", unit, tree->error));
     sluice_h5_close(&dataset);
+}
+
+void sluice_tree_bulk_array(struct sluice_tree *tree, const char *path, enum sluice_dtype dtype,
+                            int rank, const hsize_t *shape, const void *values)
+{
+    uint64_t offset = 0;
+    size_t bytes = sluice_dtype_bytes(dtype);
+    if (tree->status != SLUICE_OK ||
+        !sluice_tree_check(tree, sluice_h5_dataset_reserve(tree->file, path, dtype, rank, shape,
+                                                           &offset, tree->error)) ||
+        values == NULL)
+        return;
+    for (int i = 0; i < rank; i++)
+        bytes *= shape[i];
+    assert(tree->bulk_count < SLUICE_TREE_BULKS_MAX);
+    tree->bulks[tree->bulk_count++] = (struct sluice_tree_bulk){values, bytes, offset};
 }
 
 void sluice_tree_scalar(struct sluice_tree *tree, const char *path, enum sluice_dtype dtype,

@@ -10,10 +10,20 @@
 
 #include "writer/h5/h5.h"
 
+/* Values that are not in the file yet, and where they belong. */
+struct sluice_tree_bulk {
+    const uint8_t *values;
+    size_t bytes;
+    uint64_t offset;
+};
+#define SLUICE_TREE_BULKS_MAX 4
+
 struct sluice_tree {
     hid_t file;
     struct sluice_error *error;
     enum sluice_status status;
+    struct sluice_tree_bulk bulks[SLUICE_TREE_BULKS_MAX];
+    size_t bulk_count;
 };
 
 /* Sets the first error; says whether `status` was OK. */
@@ -28,6 +38,10 @@ void sluice_tree_f64(struct sluice_tree *tree, const char *path, double value, c
 /* NULL `values`: zeros. */
 void sluice_tree_array(struct sluice_tree *tree, const char *path, enum sluice_dtype dtype,
                        int rank, const hsize_t *shape, const void *values, const char *unit);
+/* A big one: only its place is made, what is to be written there is noted in `bulks` (NULL
+ * `values`: nothing, it reads as zeros). `values` are borrowed until then. */
+void sluice_tree_bulk_array(struct sluice_tree *tree, const char *path, enum sluice_dtype dtype,
+                            int rank, const hsize_t *shape, const void *values);
 /* A text attribute of the object at `path`. */
 void sluice_tree_attribute(struct sluice_tree *tree, const char *path, const char *name,
                            const char *text);

@@ -149,9 +149,9 @@ static bool put_files(struct sluice_summary *summary, const struct sluice_open_s
             return false;
         summary->files[summary->file_count++] = copy;
     }
-    if (!series->master_exists)
+    if (!series->masters.exist)
         return true;
-    sluice_layout_master_path(series->sink->directories[series->master_directory], series->name, 0,
+    sluice_layout_master_path(series->sink->directories[series->masters.directory], series->name, 0,
                               NULL, false, path, sizeof(path));
     summary->master = strdup(path);
     return summary->master != NULL;

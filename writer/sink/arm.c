@@ -249,7 +249,7 @@ struct sluice_series_facts *sluice_series_facts(const struct sluice_open_series 
     facts->armed = series->arm != NULL;
     if (series->arm != NULL)
         memcpy(facts->acquisition_id, series->arm->acquisition_id, sizeof(facts->acquisition_id));
-    put_paths(facts, series->sink, series->created_count > 0 ? series->master_directory : 0,
+    put_paths(facts, series->sink, series->created_count > 0 ? series->masters.directory : 0,
               series->name);
     facts->images_expected = metadata->number_of_images;
     facts->width = series->has_shape ? series->channels[0].width : metadata->width;

@@ -134,7 +134,7 @@ void sluice_files_close(struct sluice_open_series *series, struct sluice_datafil
         return;
     }
     forget_open(series, file);
-    series->master_due = true;
+    series->masters.due = true;
     sluice_log_debug("writer", "file closed file=%s rows=%" PRIu64, file->path, rows);
 }
 
@@ -250,7 +250,8 @@ enum sluice_status sluice_files_create(struct sluice_open_series *series,
     file->creation = series->created_count++;
     series->open[series->open_count++] = file;
     if (series->created_count == 1)
-        series->master_directory = series->directory;
+        series->masters.directory = series->directory;
+    series->masters.due = true;
     tell_created(series, file);
     return SLUICE_OK;
 }

@@ -149,6 +149,7 @@ static void tell_opened(const struct sluice_open_series *series)
 
 static void free_series(struct sluice_open_series *series)
 {
+    sluice_masters_stop(series);
     free(series->files);
     sluice_slab_close(&series->slab);
     sluice_recode_close(&series->recode);
@@ -246,9 +247,9 @@ void sluice_series_adopt(struct sluice_open_series *series, struct sluice_series
         return;
     }
     memcpy(metadata->series_date, series->metadata->series_date, sizeof(metadata->series_date));
+    sluice_masters_stop(series); /* what is being written is of the old ones */
     sluice_series_destroy(series->metadata);
     series->metadata = metadata;
-    series->master_due = series->created_count > 0;
     if (series->unflushed == 0)
         sluice_flush_tell_complete(series);
     sluice_log_info("writer", "late start message taken over series_id=%" PRIu64 " name=%s",

@@ -20,6 +20,7 @@
 #include "core/histogram.h"
 #include "core/series.h"
 #include "core/summary.h"
+#include "writer/master/master.h"
 #include "writer/sink/datafile.h"
 #include "writer/sink/recode.h"
 #include "writer/sink/sink.h"
@@ -39,6 +40,21 @@ struct sluice_tally {
     uint64_t written, visible, refused, duplicate, dropped, failed, bytes_written;
 };
 
+/* See masters.c. */
+struct sluice_masters {
+    bool due, exist;
+    uint8_t ours[SLUICE_PLANES_MAX]; /* which files of each channel (master.h) */
+    size_t directory;                /* where they lie, of sink->directories */
+    size_t mapped;                   /* data files in the last ones */
+    int64_t next_ns;                 /* not before, unless it is the last time */
+    /* while they are written */
+    struct sluice_master_file *list; /* NULL: they are not */
+    size_t count;
+    uint32_t channel;
+    struct sluice_master_job *job; /* NULL: the channel is to be begun */
+    int64_t took_ns;
+};
+
 struct sluice_open_series {
     const struct sluice_sink *sink;
     struct sluice_series *metadata; /* owned */
@@ -46,8 +62,7 @@ struct sluice_open_series {
     uint64_t serial;
     int64_t open_real_ns;
     char name[SLUICE_SET_NAME_BYTES];
-    size_t directory;        /* in use, of sink->directories */
-    size_t master_directory; /* where the masters lie */
+    size_t directory; /* in use, of sink->directories */
 
     uint32_t channel_count; /* 0: not known before the first image */
     bool has_shape;         /* the channels' shape is that of the first image */
@@ -76,9 +91,7 @@ struct sluice_open_series {
     struct sluice_recode recode;
     bool recode_told;
 
-    bool master_due, master_exists;
-    uint8_t masters_ours[SLUICE_PLANES_MAX]; /* which files of each channel (master.h) */
-    int64_t master_next_ns; /* not before, unless it is the first or the last time */
+    struct sluice_masters masters;
     int64_t space_check_ns, space_alarm_ns;
     bool space_alarmed;
 
@@ -135,10 +148,14 @@ void sluice_flush(struct sluice_open_series *series);
 /* Tells the source once that every announced image is visible. Nothing may be unflushed. */
 void sluice_flush_tell_complete(struct sluice_open_series *series);
 
-/* masters.c. Writes the masters when they are due and the last time was a second ago, or at once.
- */
-void sluice_masters_write(struct sluice_open_series *series, bool at_once);
-/* The last time: DONE or FAILED. */
+/* masters.c. One piece of the masters when they are due, and further ones until `until_ns`. Says
+ * whether there was anything to do. */
+bool sluice_masters_work(struct sluice_open_series *series, int64_t until_ns);
+/* When there will be something to do; INT64_MAX: nothing is due. */
+int64_t sluice_masters_due_ns(const struct sluice_open_series *series);
+/* Leaves off; the series' metadata may change afterwards. What is due is begun anew. */
+void sluice_masters_stop(struct sluice_open_series *series);
+/* The last time, at once: DONE or FAILED. */
 void sluice_masters_finish(struct sluice_open_series *series);
 
 /* account.c */

@@ -99,11 +99,7 @@ static enum verdict create_file(struct sluice_open_series *series, struct sluice
     sluice_space_choose_directory(series, index, payload_bytes(image));
     if (series->created_count == 0)
         sluice_space_check_first(series, payload_bytes(image));
-    if (sluice_files_create(series, *file) != SLUICE_OK)
-        return FAILED;
-    if (series->created_count == 1)
-        sluice_masters_write(series, true);
-    return GOOD;
+    return sluice_files_create(series, *file) == SLUICE_OK ? GOOD : FAILED;
 }
 
 /* Encodes planes again that are not encoded as the open file's datasets are. */

@@ -198,16 +198,19 @@ static bool must_flush(const struct sluice_writer *writer, int64_t now_ns)
     return now_ns >= flush_due_ns(writer) && sluice_spsc_count(writer->ports.in) == 0;
 }
 
-static bool look_at_timers(struct sluice_writer *writer)
+/* Masters get a piece of work a cycle, and a quarter of the time of a long one. */
+#define MASTERS_SHARE 4
+
+static bool look_at_timers(struct sluice_writer *writer, int64_t begin_ns)
 {
     struct sluice_open_series *series = writer->series;
     int64_t now_ns = sluice_now_ns(writer->ports.clock);
     bool flush = must_flush(writer, now_ns);
     if (flush)
         sluice_flush(series);
-    sluice_masters_write(series, false);
     sluice_space_check(series, now_ns);
-    return flush;
+    now_ns = sluice_now_ns(writer->ports.clock);
+    return sluice_masters_work(series, now_ns + (now_ns - begin_ns) / MASTERS_SHARE) || flush;
 }
 
 static int do_work(void *context)
@@ -215,7 +218,7 @@ static int do_work(void *context)
     struct sluice_writer *writer = context;
     const struct sluice_writer_ports *ports = &writer->ports;
     uint32_t slots[SLUICE_PENDING_MAX];
-    bool flushed = false;
+    bool more = false;
     if (writer->finished)
         return SLUICE_AGENT_DONE;
     sluice_h5_init(NULL);
@@ -228,14 +231,14 @@ static int do_work(void *context)
         sluice_store_commit(writer->series);
     sluice_sink_signal(&writer->sink);
     if (writer->series != NULL)
-        flushed = look_at_timers(writer);
-    if (count > 0 || flushed) {
+        more = look_at_timers(writer, begin_ns);
+    if (count > 0 || more) {
         int64_t took_ns = sluice_now_ns(ports->clock) - begin_ns;
         sluice_counter_max(ports->counters, SLUICE_COUNTER_WRITER_CYCLE_MAX, (uint64_t)took_ns);
     }
     if (writer->finished)
         return SLUICE_AGENT_DONE;
-    return (int)count + flushed;
+    return (int)count + more;
 }
 
 static int64_t earlier(int64_t a_ns, int64_t b_ns)
@@ -252,8 +255,7 @@ static int64_t time_to_next_timer(const struct sluice_writer *writer)
         return -1;
     if (series->unflushed > 0)
         due_ns = flush_due_ns(writer);
-    if (series->master_due)
-        due_ns = earlier(due_ns, series->master_next_ns);
+    due_ns = earlier(due_ns, sluice_masters_due_ns(series));
     if (series->created_count > 0)
         due_ns = earlier(due_ns, series->space_check_ns + SLUICE_SPACE_INTERVAL_NS);
     if (due_ns == INT64_MAX)

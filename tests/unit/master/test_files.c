@@ -421,6 +421,85 @@ static void a_path_that_is_too_long_is_refused(void **state)
     assert_int_equal(sluice_master_write(&fixture->input, &error), SLUICE_LIMIT);
 }
 
+#define BIG_WIDTH  700
+#define BIG_HEIGHT 500
+
+/* A mask and a flatfield of three pieces each. */
+static void know_big_arrays(struct fixture *fixture)
+{
+    struct sluice_series *series = fixture->series;
+    const size_t pixels = (size_t)BIG_WIDTH * BIG_HEIGHT;
+    series->width = BIG_WIDTH;
+    series->height = BIG_HEIGHT;
+    series->channels[0].pixel_mask = malloc(pixels * sizeof(uint32_t));
+    series->channels[0].flatfield = malloc(pixels * sizeof(float));
+    assert_true(series->channels[0].pixel_mask != NULL && series->channels[0].flatfield != NULL);
+    for (size_t i = 0; i < pixels; i++) {
+        series->channels[0].pixel_mask[i] = (uint32_t)(i * 7);
+        series->channels[0].flatfield[i] = (float)i / 3;
+    }
+}
+
+static void assert_same(hid_t file, const char *path, hid_t type, const void *values, size_t bytes)
+{
+    void *found = malloc(bytes);
+    hid_t dataset = H5Dopen2(file, path, H5P_DEFAULT);
+    assert_non_null(found);
+    assert_int_equal(H5Dget_storage_size(dataset), bytes);
+    assert_true(H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, found) >= 0);
+    assert_memory_equal(found, values, bytes);
+    H5Dclose(dataset);
+    free(found);
+}
+
+static void big_arrays_are_written_in_pieces_and_whole(void **state)
+{
+    struct fixture *fixture = *state;
+    struct sluice_master_job *job;
+    struct sluice_error error = {0};
+    int steps = 0;
+    enum sluice_status status;
+    know_big_arrays(fixture);
+    assert_int_equal(sluice_master_begin(&fixture->input, &job, &error), SLUICE_OK);
+    do {
+        assert_int_equal(count_files(fixture, "run_master.h5"), steps >= 1 + 6 + 1);
+        assert_int_equal(count_files(fixture, "run.nxs"), 0);
+        status = sluice_master_step(job, &error);
+        steps++;
+    } while (status == SLUICE_AGAIN);
+    assert_int_equal(status, SLUICE_OK);
+    assert_int_equal(steps, 2 * (1 + 6 + 1));
+    sluice_master_end(job);
+    for (int nxs = 0; nxs < 2; nxs++) {
+        hid_t file = open_master(fixture, nxs != 0);
+        const struct sluice_channel *channel = &fixture->series->channels[0];
+        const size_t bytes = (size_t)BIG_WIDTH * BIG_HEIGHT * 4;
+        assert_same(file, DETECTOR "/pixel_mask", H5T_NATIVE_UINT32, channel->pixel_mask, bytes);
+        assert_same(file, DETECTOR "/flatfield", H5T_NATIVE_FLOAT, channel->flatfield, bytes);
+        H5Fclose(file);
+    }
+}
+
+static void what_is_left_off_halfway_leaves_the_old_master_and_nothing_else(void **state)
+{
+    struct fixture *fixture = *state;
+    struct sluice_error error = {0};
+    write_masters(fixture);
+    know_big_arrays(fixture);
+    for (int steps = 0; steps < 8; steps++) {
+        struct sluice_master_job *job;
+        assert_int_equal(sluice_master_begin(&fixture->input, &job, &error), SLUICE_OK);
+        for (int i = 0; i < steps; i++)
+            assert_int_equal(sluice_master_step(job, &error), SLUICE_AGAIN);
+        sluice_master_end(job);
+        assert_int_equal(count_files(fixture, ""), 2 + 2); /* . and .. */
+    }
+    hid_t file = open_master(fixture, false);
+    const hsize_t old[2] = {HEIGHT, WIDTH};
+    assert_shape(file, DETECTOR "/pixel_mask", 2, old, old);
+    H5Fclose(file);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -435,6 +514,8 @@ int main(void)
         TEST(the_axis_that_turns_carries_the_sample),
         TEST(configured_axes_stand_on_each_other_in_their_order),
         TEST(the_sample_stands_on_the_last_axis_of_the_chain_that_turns),
+        TEST(big_arrays_are_written_in_pieces_and_whole),
+        TEST(what_is_left_off_halfway_leaves_the_old_master_and_nothing_else),
         TEST(axis_names_from_outside_cannot_break_the_file),
         TEST(a_finished_master_cannot_be_written_to),
         TEST(the_group_is_set_and_an_unknown_one_only_warned_of),

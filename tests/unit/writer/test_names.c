@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <hdf5.h>
+
 #include "harness.h"
 
 static void touch(const struct harness *h, const char *name)
@@ -176,7 +178,58 @@ static void masters_come_with_the_first_file_and_at_roll_over(void **state)
     /* Not the inode: that of the first one may be in use again. */
     assert_true(then.st_ctim.tv_sec > first.st_ctim.tv_sec ||
                 then.st_ctim.tv_nsec != first.st_ctim.tv_nsec);
+    /* And not again when nothing is new, however long that lasts. */
+    for (int i = 0; i < 5; i++) {
+        usleep(20000);
+        sluice_clock_fake_advance(&h->clock, 100 * SLUICE_NS_PER_S);
+        harness_work(h);
+    }
+    assert_int_equal(stat(h->start_file, &first), 0);
+    assert_memory_equal(&then.st_ctim, &first.st_ctim, sizeof(first.st_ctim));
     harness_close(h);
+    harness_free(h);
+}
+
+static bool says_number_of_images(const char *master)
+{
+    hid_t file = H5Fopen(master, H5F_ACC_RDONLY, H5P_DEFAULT);
+    assert_true(file >= 0);
+    bool there = H5Lexists(file, "/entry/instrument/detector/detectorSpecific/number_of_images",
+                           H5P_DEFAULT) > 0;
+    H5Fclose(file);
+    return there;
+}
+
+/* At every moment of their writing: what they were begun with is gone then. */
+static void a_late_start_begins_the_masters_anew(void **state)
+{
+    (void)state;
+    for (int cycles = 1; cycles < 6; cycles++) {
+        struct harness *h = harness_new();
+        harness_start(h);
+        harness_open_missed(h);
+        harness_image(h, 0);
+        for (int i = 0; i < cycles; i++)
+            harness_cycle(h);
+        harness_adopt(h, 12);
+        harness_image(h, 1);
+        harness_work(h);
+        assert_true(says_number_of_images(h->start_file));
+        harness_close(h);
+        harness_counts(h, 2, 10, 0, 0);
+        harness_free(h);
+    }
+}
+
+static void a_series_that_ends_at_once_has_its_masters_once(void **state)
+{
+    (void)state;
+    struct harness *h = harness_new();
+    harness_start(h);
+    harness_open(h, 1);
+    harness_image(h, 0);
+    harness_close(h); /* in the cycle that makes the first file */
+    assert_int_equal(rows_of(h->summary->master, "images"), 1);
     harness_free(h);
 }
 
@@ -254,6 +307,8 @@ int main(void)
         cmocka_unit_test(bad_settings_are_refused_with_a_reason),
         cmocka_unit_test(a_group_by_number_is_given_to_the_files),
         cmocka_unit_test(masters_come_with_the_first_file_and_at_roll_over),
+        cmocka_unit_test(a_late_start_begins_the_masters_anew),
+        cmocka_unit_test(a_series_that_ends_at_once_has_its_masters_once),
         cmocka_unit_test(too_little_space_is_said_before_the_first_image),
         cmocka_unit_test(a_name_that_cannot_be_made_still_saves_the_images),
         cmocka_unit_test(an_open_series_is_closed_when_the_writer_goes),
