@@ -188,24 +188,38 @@ class Roundtrip(e2e.Case):
             self.assertEqual([master[f"/entry/data/data_{i:06d}"].shape[0] for i in (1, 2, 3, 4)],
                              [3, 3, 3, 1])
 
-    def test_unencoded_and_other_types(self):
-        """Made messages: raw pixels, 8 and 32 bit, odd shapes, one channel."""
-        for dtype in ("u1", "u2", "u4"):
-            for encoding in ("none", "lz4", "bslz4"):
-                for shape in ((1, 1), (3, 5), (31, 33), (64, 64), (7, 1171)):
-                    with self.subTest(dtype=dtype, encoding=encoding, shape=shape):
-                        rng = np.random.default_rng(7)
-                        sent = [rng.poisson(3, shape).astype(dtype) for _ in range(3)]
-                        ingest = self.ingest()
-                        self.detector.send(
-                            e2e.start(shape, dtype, 3),
-                            *(e2e.image(i, {"threshold_1": p}, encoding=encoding)
-                              for i, p in enumerate(sent)), e2e.end())
-                        self.assertEqual(ingest.wait(), 0, "".join(ingest.log))
-                        (summary,) = ingest.summaries
-                        self.assert_counts(summary, written=3, lost=0)
-                        files = e2e.Files(summary)
-                        np.testing.assert_array_equal(files.images["data"], np.stack(sent))
+    def test_every_type_and_encoding(self):
+        """Made messages: ten types, three encodings, odd shapes, one channel; one gap each, which
+        reads as the type's no-data value in file and master."""
+        cases = [(dtype, encoding, shape) for dtype in e2e.TYPED_TAG
+                 for encoding in ("none", "lz4", "bslz4")
+                 for shape in ((1, 1), (3, 5), (31, 33), (64, 64), (7, 1171))]
+        ingest = self.ingest(len(cases))
+        sent = []
+        for n, (dtype, encoding, shape) in enumerate(cases):
+            rng = np.random.default_rng(n)
+            planes = rng.poisson(3, (3, *shape)).astype(dtype)
+            if np.dtype(dtype).kind != "u":
+                planes = -planes
+            if np.dtype(dtype).kind == "f":
+                planes.flat[::2] = np.nan
+            sent.append(planes)
+            ids = {"series_id": n, "unique_id": f"s{n}"}
+            self.detector.send(
+                e2e.start(shape, dtype, 4, **ids),
+                *(e2e.image(k, {"threshold_1": p}, encoding=encoding, **ids)
+                  for k, p in zip((0, 1, 3), planes)), e2e.end(n, f"s{n}"))
+        self.assertEqual(ingest.wait(120), 3, "".join(ingest.log[-20:]))
+        for (dtype, encoding, shape), planes, summary in zip(cases, sent, ingest.summaries):
+            with self.subTest(dtype=dtype, encoding=encoding, shape=shape):
+                self.assert_counts(summary, written=3, lost_ranges=[[2, 2]])
+                gap = np.full((1, *shape), e2e.no_data(dtype), dtype)
+                want = np.concatenate([planes[:2], gap, planes[2:]])
+                got = e2e.Files(summary).images["data"]
+                self.assertEqual(got.dtype, want.dtype)
+                np.testing.assert_array_equal(got, want)
+                with h5py.File(summary["master"], "r") as f:
+                    np.testing.assert_array_equal(f["/entry/data/images"][()], want)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,8 @@ except ImportError as missing:  # visible to ctest as skipped
 SLUICE = os.environ.get("SLUICE_BIN", "build/bin/sluice")
 SHARED = os.environ.get("SLUICE_SHARED", "")
 FILTERS = {"bslz4": hdf5plugin.Bitshuffle(nelems=0), "lz4": hdf5plugin.LZ4(nbytes=0)}
-TYPED_TAG = {"uint8": 64, "uint16": 69, "uint32": 70, "float32": 85, "int16": 77, "int32": 78}
+TYPED_TAG = {"uint8": 64, "uint16": 69, "uint32": 70, "uint64": 71, "int8": 72, "int16": 77,
+             "int32": 78, "int64": 79, "float32": 85, "float64": 86}
 SELF_DESCRIBED = bytes.fromhex("d9d9f7")
 
 
