@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a message means: start, end and image are held against the open series (tracker.h), counted,
- * and turned into frames for the writer. Every message is counted exactly once, when it is dealt
- * with and not when it arrives, so that one which waits for a slot is not counted twice. */
+ * What a message means: start, end and image are held against the open series
+ * (tracker.h), counted, and turned into frames for the writer. Every message is
+ * counted exactly once, when it is dealt with and not when it arrives, so that
+ * one which waits for a slot is not counted twice. */
 #include <string.h>
 
 #include "core/log.h"
@@ -180,7 +181,8 @@ static void refuse(struct sluice_source *source, const struct sluice_error *erro
     }
 }
 
-/* Marks the row of a refused image of the open series, where its id is known. */
+/* Marks the row of a refused image of the open series, where its id is known.
+ */
 static void push_refused(struct sluice_source *source)
 {
     if (!source->head.has_image_id || !sluice_slots_room(&source->slots, 0))
@@ -246,8 +248,10 @@ static void open_without_start(struct sluice_source *source)
     }
     sluice_counter_add(source->ports.counters, SLUICE_COUNTER_SOURCE_STARTS_MISSED, 1);
     sluice_log_warning("source",
-                       "no start message for series %llu (unique id \"%s\"): its images are saved "
-                       "under a name marked _nostart; is the program started before the detector "
+                       "no start message for series %llu (unique id \"%s\"): its "
+                       "images are saved "
+                       "under a name marked _nostart; is the program started "
+                       "before the detector "
                        "is armed, and is it the only client?",
                        (unsigned long long)series->series_id, series->unique_id);
     open_series(source, series, &source->decoded->image);
@@ -297,7 +301,8 @@ static void deliver_homeless(struct sluice_source *source, enum sluice_image_ver
     sluice_counter_add(source->ports.counters, SLUICE_COUNTER_SOURCE_FOREIGN, 1);
 }
 
-/* Opens a series with the image in hand. False: it is dealt with, or nothing could be opened. */
+/* Opens a series with the image in hand. False: it is dealt with, or nothing
+ * could be opened. */
 static bool open_with_image(struct sluice_source *source)
 {
     if (!sluice_source_is_numbered(source)) {
@@ -348,9 +353,11 @@ static void deliver_own(struct sluice_source *source, bool room)
         sluice_counter_add(source->ports.counters, SLUICE_COUNTER_SOURCE_DROPPED, 1);
         sluice_log_error("source", "no free slot: image %llu dropped (ring.overflow: drop)",
                          (unsigned long long)image->image_id);
-        return;
+    } else {
+        push_image(source);
     }
-    push_image(source);
+    if (sluice_source_is_numbered(source) && sluice_numbering_is_full(&source->numbering))
+        sluice_source_close_series(source, SLUICE_ENDED_BY_END);
 }
 
 /* AGAIN: no slot is free, and the policy is to wait. */

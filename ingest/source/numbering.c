@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Frames are compared by subtraction from the first one, never by adding to it, so that no counter
- * can wrap.
+ * Frames are compared by subtraction from the first one, never by adding to it,
+ * so that no counter can wrap.
  *
- * An echo: once all images are there and the acquisition is closed, a frame that comes twice must
- * not open the next one, whose numbers would then be wrong. It is told from a counter that restarts
- * by its number: that of a restart is the first frame's again, or goes on from the frame before. */
+ * An echo: once all images are there and the acquisition is closed, a frame
+ * that comes twice must not open the next one, whose numbers would then be
+ * wrong. It is told from a counter that restarts by its number: that of a
+ * restart is the first frame's again, or goes on from the frame before. */
 #include "ingest/source/numbering.h"
+
+#include <string.h>
 
 /* So many frames in a row are no late ones any more. */
 #define RESTART_RUN 8
@@ -36,11 +39,40 @@ enum sluice_number_verdict sluice_numbering_judge(const struct sluice_numbering 
 void sluice_numbering_open(struct sluice_numbering *numbering, uint64_t first, uint64_t count)
 {
     numbering->count = count;
+    numbering->done = 0;
+    memset(numbering->ahead, 0, sizeof(numbering->ahead));
     numbering->open = true;
     numbering->first = numbering->highest = numbering->last = first;
     numbering->counted_out = numbering->has_echo = false;
     numbering->again_run = 0;
     numbering->restart_said = false;
+}
+
+static uint64_t *word_of(struct sluice_numbering *numbering, uint64_t image, uint64_t *bit)
+{
+    const uint64_t place = image % SLUICE_NUMBERING_WINDOW;
+
+    *bit = UINT64_C(1) << place % 64;
+    return &numbering->ahead[place / 64];
+}
+
+static void mark(struct sluice_numbering *numbering, uint64_t image)
+{
+    uint64_t bit, *word;
+
+    if (image < numbering->done || image - numbering->done >= SLUICE_NUMBERING_WINDOW)
+        return;
+    word = word_of(numbering, image, &bit);
+    *word |= bit;
+    while (*(word = word_of(numbering, numbering->done, &bit)) & bit) {
+        *word &= ~bit;
+        numbering->done++;
+    }
+}
+
+bool sluice_numbering_is_full(const struct sluice_numbering *numbering)
+{
+    return numbering->count != 0 && numbering->done >= numbering->count;
 }
 
 bool sluice_numbering_note(struct sluice_numbering *numbering, uint64_t frame)
@@ -49,6 +81,7 @@ bool sluice_numbering_note(struct sluice_numbering *numbering, uint64_t frame)
     const bool counts_on = frame == numbering->last + 1;
 
     numbering->again_run = again && counts_on ? numbering->again_run + 1 : 0;
+    mark(numbering, frame - numbering->first);
     numbering->last = frame;
     if (frame > numbering->highest && frame - numbering->highest <= numbering->jump_max)
         numbering->highest = frame;

@@ -227,12 +227,10 @@ class Array(e2e.Case):
     def test_the_count_closes_and_a_running_counter_goes_on(self):
         """Lost, doubled and late frames at the boundaries move no image to another acquisition."""
         ingest = self.ingest(4, ["source.images_per_series=5"])
-        self.send(10, 11, 12, 13, 14)
-        ingest.wait_summaries(1)
+        self.send(10, 11, 14, 12, 13)
         self.send(14, 13)  # doubled, after its acquisition is complete
         self.send(15, 16, 18, 19)  # 17 is lost
         self.send(20, 17, 22, 22, 21, 23, 24)  # 17 is too late, 22 comes twice and before 21
-        ingest.wait_summaries(3)
         self.send(25, 26, 27, 28, 29)
         a, b, c, d = self.finish(ingest, 3)
         self.assert_counts(a, expected=5, written=5, received=5, ended_by="end")
@@ -246,12 +244,35 @@ class Array(e2e.Case):
 
     def test_the_count_closes_and_the_counter_restarts(self):
         ingest = self.ingest(3, ["source.images_per_series=4"])
-        for n in range(3):
-            self.send(*range(4))
-            ingest.wait_summaries(n + 1)
+        for _ in range(3):
+            self.send(0, 1, 3, 2)
         for s in self.finish(ingest):
             self.assert_counts(s, expected=4, written=4, received=4, ended_by="end")
             self.assertEqual(self.values(s), [0, 1, 2, 3])
+
+    def test_acquisitions_of_one_image(self):
+        ingest = self.ingest(6, ["source.images_per_series=1"])
+        self.send(5, 6, 0, 0, 0, 9)
+        summaries = self.finish(ingest)
+        for s in summaries:
+            self.assert_counts(s, expected=1, written=1, received=1, ended_by="end")
+        self.assertEqual([self.values(s) for s in summaries], [[5], [6], [0], [0], [0], [9]])
+
+    def test_the_count_with_a_full_ring(self):
+        """Images that were dropped count as come: the acquisition ends, the next one is whole."""
+        ingest = self.ingest(2, ["source.images_per_series=40", "ring.slots=1",
+                                 "ring.overflow=drop"])
+        shape = (1024, 1024)
+        self.send(*range(40), shape=shape)
+        ingest.wait_summaries(1)
+        for k in range(40):
+            self.send(k, shape=shape)
+            time.sleep(0.02)
+        self.assertEqual(ingest.wait(), 3)
+        first, second = ingest.summaries
+        self.assert_counts(first, expected=40, received=40, ended_by="end")
+        self.assertEqual(first["images_dropped"], first["images_lost"])
+        self.assert_counts(second, expected=40, received=40, ended_by="end")
 
     def test_fewer_than_the_count_are_lost_images(self):
         ingest = self.ingest(1, ["source.images_per_series=10", SOON])

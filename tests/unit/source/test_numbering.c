@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Frames of counters that begin anywhere: which image of which acquisition they are. */
+ * Frames of counters that begin anywhere: which image of which acquisition they
+ * are. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -101,7 +102,8 @@ static void a_counter_that_restarts_after_a_full_acquisition_opens_the_next(void
     (void)state;
     sluice_numbering_close(&numbering, true);
     assert_int_equal(judge(&numbering, 100), SLUICE_NUMBER_OPENS);
-    /* Its first frame was lost: the second is taken for an echo, but not the third. */
+    /* Its first frame was lost: the second is taken for an echo, but not the
+     * third. */
     assert_int_equal(judge(&numbering, 101), SLUICE_NUMBER_ECHO);
     sluice_numbering_note_echo(&numbering, 101);
     assert_int_equal(judge(&numbering, 102), SLUICE_NUMBER_OPENS);
@@ -139,6 +141,40 @@ static void a_counter_that_goes_back_and_counts_on_is_said_once(void **state)
     assert_int_equal(said, 1);
 }
 
+static void an_acquisition_is_full_when_every_image_was_there_in_any_order(void **state)
+{
+    struct sluice_numbering numbering = opened(100, 6);
+    const uint64_t frames[] = {100, 105, 102, 102, 101, 5000, 100 + SLUICE_NUMBERING_WINDOW, 104};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(frames) / sizeof(frames[0]); i++) {
+        (void)sluice_numbering_note(&numbering, frames[i]);
+        assert_false(sluice_numbering_is_full(&numbering));
+    }
+    (void)sluice_numbering_note(&numbering, 103);
+    assert_true(sluice_numbering_is_full(&numbering));
+    numbering = opened(7, 0);
+    (void)sluice_numbering_note(&numbering, 7);
+    assert_false(sluice_numbering_is_full(&numbering)); /* no number is known */
+}
+
+static void out_of_order_frames_are_known_across_the_window(void **state)
+{
+    const uint64_t count = 3 * SLUICE_NUMBERING_WINDOW + 5, step = SLUICE_NUMBERING_WINDOW;
+    struct sluice_numbering numbering = opened(1, count);
+
+    (void)state;
+    for (uint64_t from = 0; from < count; from += step) /* each window backwards */
+        for (uint64_t k = step; k-- > 0;)
+            if (from + k < count) {
+                assert_false(sluice_numbering_is_full(&numbering));
+                (void)sluice_numbering_note(&numbering, 1 + from + k);
+            }
+    assert_true(sluice_numbering_is_full(&numbering));
+    sluice_numbering_open(&numbering, 1, 1); /* nothing is left of the one before */
+    assert_false(sluice_numbering_is_full(&numbering));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -150,6 +186,8 @@ int main(void)
         cmocka_unit_test(a_frame_that_comes_twice_after_a_full_acquisition_opens_nothing),
         cmocka_unit_test(a_counter_that_restarts_after_a_full_acquisition_opens_the_next),
         cmocka_unit_test(after_any_other_close_every_frame_opens),
+        cmocka_unit_test(an_acquisition_is_full_when_every_image_was_there_in_any_order),
+        cmocka_unit_test(out_of_order_frames_are_known_across_the_window),
         cmocka_unit_test(a_counter_that_goes_back_and_counts_on_is_said_once),
     };
     return cmocka_run_group_tests_name("numbering", tests, NULL, NULL);
