@@ -76,3 +76,23 @@ bool sluice_codec_block_checksum(struct sluice_span block, size_t decoded_bytes,
     *checksum = XXH3_64bits_digest(&state);
     return true;
 }
+
+size_t sluice_codec_block_bound(size_t pixel_bytes)
+{
+    return pixel_bytes <= LZ4_MAX_INPUT_SIZE ? (size_t)LZ4_compressBound((int)pixel_bytes) : 0;
+}
+
+enum sluice_status sluice_codec_encode_block(const void *pixels, size_t pixel_bytes, uint8_t *out,
+                                             size_t capacity, size_t *out_bytes)
+{
+    const size_t bound = sluice_codec_block_bound(pixel_bytes);
+    int bytes = 0;
+
+    *out_bytes = 0;
+    if (bound > 0 && capacity >= bound)
+        bytes = LZ4_compress_default(pixels, (char *)out, (int)pixel_bytes, (int)bound);
+    if (bytes <= 0)
+        return SLUICE_LIMIT;
+    *out_bytes = (size_t)bytes;
+    return SLUICE_OK;
+}

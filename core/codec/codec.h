@@ -66,6 +66,12 @@ enum sluice_status sluice_codec_encode(enum sluice_encoding encoding, const void
                                        size_t capacity, size_t *out_bytes,
                                        struct sluice_codec_scratch *scratch);
 
+/* One bare block, as Stream V1 sends it. LIMIT when `capacity` is below the bound, or the image is
+ * too large for one block (bound 0). */
+size_t sluice_codec_block_bound(size_t pixel_bytes);
+enum sluice_status sluice_codec_encode_block(const void *pixels, size_t pixel_bytes, uint8_t *out,
+                                             size_t capacity, size_t *out_bytes);
+
 #define SLUICE_BLOCK_FRAMING_BYTES 16
 
 /* A bare block that passed the check as a chunk of filter 32004: u64 BE decoded bytes, u32 BE block
