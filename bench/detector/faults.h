@@ -31,6 +31,11 @@ enum sluice_fault_kind {
     SLUICE_FAULT_RANDOM,
     SLUICE_FAULT_STALL,
     SLUICE_FAULT_SECOND_CLIENT,
+    /* New kinds come last: the number of a kind goes into its chance. */
+    SLUICE_FAULT_ABORT,
+    SLUICE_FAULT_WRONGTYPE,
+    SLUICE_FAULT_RESHAPE,
+    SLUICE_FAULT_RETYPE,
     SLUICE_FAULT_KIND_COUNT,
 };
 
@@ -38,13 +43,22 @@ enum sluice_fault_form {
     SLUICE_FAULT_FLAG,   /* no value */
     SLUICE_FAULT_VALUE,  /* one number */
     SLUICE_FAULT_IDS,    /* image ids: 3,7,10-20 or a share of all: 5% */
-    SLUICE_FAULT_PAIRS,  /* ids, each or each range with a number: 5:3,10-20:7 */
+    SLUICE_FAULT_PAIRS,  /* ids or a share, each with a number: 5:3,10-20:7,1%:4 */
     SLUICE_FAULT_PARITY, /* even or odd */
+};
+
+/* In which protocol a series is sent. */
+enum sluice_wire_protocol {
+    SLUICE_WIRE_STREAM2,
+    SLUICE_WIRE_STREAM1,
+    SLUICE_WIRE_ARRAY, /* array-1.0 */
+    SLUICE_WIRE_PROTOCOL_COUNT,
 };
 
 struct sluice_fault_info {
     const char *name, *value, *help;
     enum sluice_fault_form form;
+    uint32_t protocols; /* in which it can happen: 1 << enum sluice_wire_protocol */
 };
 const struct sluice_fault_info *sluice_fault_info(enum sluice_fault_kind kind);
 
@@ -65,8 +79,9 @@ struct sluice_faults {
 /* Adds what "KIND=VALUE" says. USAGE (with the reason) or NO_MEMORY. */
 enum sluice_status sluice_faults_add(struct sluice_faults *faults, const char *text,
                                      struct sluice_error *error);
-/* USAGE when an id is not among so many images. */
+/* USAGE when an id is not among so many images, or the protocol knows no such thing. */
 enum sluice_status sluice_faults_check(const struct sluice_faults *faults, uint64_t image_count,
+                                       enum sluice_wire_protocol protocol,
                                        struct sluice_error *error);
 void sluice_faults_close(struct sluice_faults *faults);
 /* The first entry of a kind; NULL: none was asked for. */

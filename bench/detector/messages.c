@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  *   capture.images[k] --prepare--> template k --copied--> buffers [k][0] [k][1] ... in one arena
- *                                  (numbers that change stand in fixed-width form; their offsets
- *                                   are remembered)
+ *                                  (with slots where
+ *                                   values change)
  *
  * Image id of the run uses template id % templates. Copies of a template are used in turn, so with
- * one receiver, which frees in order, the next one is the oldest. A buffer is free (`busy` 0) or on
- * its way; only the sender sets busy, only the release clears it [edge BUFFER]: whoever sees 0 also
- * sees that libzmq has finished reading, and may overwrite. */
+ * one receiver, which frees in order, the next one is the oldest. A buffer holds all parts of a
+ * message. It is free (`busy` 0) or on its way with as many parts; only the sender sets busy, only
+ * releases count it down [edge BUFFER]: whoever sees 0 also sees that libzmq has finished reading
+ * every part, and may overwrite. */
 #include "bench/detector/messages.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-#include "bench/detector/spoil.h"
 #include "core/atomics.h"
 
 #define COPIES_MIN 16
@@ -22,29 +22,23 @@
 #define ALIGNMENT  64
 #define HUGE_PAGE  ((size_t)2 << 20)
 
-/* Offsets of eight-byte integers and of the unique id's text; 0: there is none. */
-struct template
-{
-    struct sluice_cbor bytes;
-    size_t image_id, series_id, unique_id, start_time, stop_time;
-    uint64_t start_ticks, stop_ticks; /* for image id 0 of the run */
-};
-
 struct buffer {
-    _Atomic uint32_t busy;
+    _Atomic uint32_t busy; /* parts that are still on their way */
     struct sluice_messages *owner;
     uint8_t *data;
 };
 
 /* What a heap message needs to be given back. */
 struct loose {
+    _Atomic uint32_t busy;
     struct sluice_messages *owner;
-    struct sluice_cbor bytes;
+    struct sluice_multipart parts;
 };
 
 struct sluice_messages {
     struct sluice_messages_settings settings;
-    struct template *templates;
+    const struct sluice_wire *wire;
+    struct sluice_template *templates;
     struct buffer *buffers; /* copies of template k at k * copies */
     size_t *next;           /* for each template, the copy to use next */
     size_t template_count, copies;
@@ -54,97 +48,27 @@ struct sluice_messages {
     _Atomic uint64_t released;
 };
 
-static void store_u64(uint8_t *at, uint64_t value)
+/* Appends copies of the parts; the self-description tag is left off where it is not wanted. */
+static void copy_parts(const struct sluice_messages *messages,
+                       const struct sluice_multipart *source, struct sluice_multipart *target)
 {
-    value = __builtin_bswap64(value);
-    memcpy(at, &value, sizeof value);
-}
-
-static bool is_fixed_uint(const struct sluice_cbor *cbor, size_t at)
-{
-    return at + 9 <= cbor->bytes && cbor->data[at] == 0x1b;
-}
-
-/* Replaces the value of a top key; does nothing where there is no such key. */
-static void replace(struct sluice_cbor *message, const char *key, struct sluice_cbor *value)
-{
-    struct sluice_cbor_range range;
-    if (value->failed)
-        message->failed = true;
-    else if (sluice_cbor_find(sluice_cbor_span(message), key, &range))
-        sluice_cbor_splice(message, range.begin, range.end - range.begin, sluice_cbor_span(value));
-    sluice_cbor_close(value);
-}
-
-static void replace_uint(struct sluice_cbor *message, const char *key, uint64_t number, bool fixed)
-{
-    struct sluice_cbor value = {0};
-    if (fixed)
-        sluice_cbor_uint_fixed(&value, number);
-    else
-        sluice_cbor_head(&value, SLUICE_CBOR_UINT, number);
-    replace(message, key, &value);
-}
-
-static void set_identity(struct sluice_cbor *message, const struct sluice_identity *identity,
-                         bool fixed)
-{
-    struct sluice_cbor value = {0};
-    replace_uint(message, "series_id", identity->series_id, fixed);
-    sluice_cbor_text(&value, identity->unique_id);
-    replace(message, "series_unique_id", &value);
-}
-
-/* Offset of a top key's eight-byte integer, `skip` bytes into the value. */
-static size_t find_fixed(const struct sluice_cbor *message, const char *key, size_t skip)
-{
-    struct sluice_cbor_range range;
-    if (!sluice_cbor_find(sluice_cbor_span(message), key, &range) ||
-        !is_fixed_uint(message, range.begin + skip))
-        return 0;
-    return range.begin + skip + 1;
-}
-
-static uint64_t load_u64(const uint8_t *at)
-{
-    uint64_t value;
-    memcpy(&value, at, sizeof value);
-    return __builtin_bswap64(value);
+    size_t untag = messages->settings.untagged && messages->wire == &sluice_wire_stream2
+                       ? SLUICE_CBOR_SELF_DESCRIPTION_BYTES
+                       : 0;
+    for (uint32_t p = 0; p < source->count; p++) {
+        struct sluice_span part = sluice_multipart_span(source, p);
+        sluice_multipart_add(target, (struct sluice_span){part.data + untag, part.bytes - untag});
+    }
 }
 
 static enum sluice_status prepare(struct sluice_messages *messages, size_t k)
 {
     const struct sluice_capture *capture = messages->settings.capture;
-    struct template *template = &messages->templates[k];
-    struct sluice_cbor *bytes = &template->bytes;
-    size_t untag = messages->settings.untagged ? SLUICE_CBOR_SELF_DESCRIPTION_BYTES : 0;
-    struct sluice_span source = sluice_cbor_span(&capture->images[k]);
-    sluice_cbor_raw(bytes, (struct sluice_span){source.data + untag, source.bytes - untag});
-    replace_uint(bytes, "image_id", 0, true);
-    if (messages->settings.rename) {
-        struct sluice_identity placeholder = {0};
-        sluice_unique_id_make(0, 0, placeholder.unique_id);
-        set_identity(bytes, &placeholder, true);
-    }
-    if (bytes->failed)
-        return SLUICE_NO_MEMORY;
-    template->image_id = find_fixed(bytes, "image_id", 0);
-    struct sluice_span text;
-    if (messages->settings.rename &&
-        sluice_cbor_find_text(sluice_cbor_span(bytes), "series_unique_id", &text)) {
-        template->series_id = find_fixed(bytes, "series_id", 0);
-        template->unique_id = (size_t)(text.data - bytes->data);
-    }
-    if (capture->period_ticks) {
-        template->start_time = find_fixed(bytes, "start_time", 1);
-        template->stop_time = find_fixed(bytes, "stop_time", 1);
-    }
-    if (template->start_time && template->stop_time) {
-        uint64_t shift = k * capture->period_ticks;
-        template->start_ticks = load_u64(bytes->data + template->start_time) - shift;
-        template->stop_ticks = load_u64(bytes->data + template->stop_time) - shift;
-    }
-    return SLUICE_OK;
+    struct sluice_template *template = &messages->templates[k];
+    copy_parts(messages, &capture->images[k], &template->parts);
+    if (!sluice_multipart_failed(&template->parts))
+        messages->wire->prepare(template, capture, k, messages->settings.rename);
+    return sluice_multipart_failed(&template->parts) ? SLUICE_NO_MEMORY : SLUICE_OK;
 }
 
 static size_t padded(size_t bytes)
@@ -152,12 +76,31 @@ static size_t padded(size_t bytes)
     return (bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
 }
 
+/* What a buffer of this template takes. */
+static size_t buffer_bytes(const struct sluice_template *template)
+{
+    size_t bytes = 0;
+    for (uint32_t p = 0; p < template->parts.count; p++)
+        bytes += padded(sluice_template_room(template, p));
+    return bytes;
+}
+
+static void fill_buffer(struct buffer *buffer, const struct sluice_template *template)
+{
+    uint8_t *at = buffer->data;
+    for (uint32_t p = 0; p < template->parts.count; p++) {
+        if (template->parts.part[p].bytes)
+            memcpy(at, template->parts.part[p].data, template->parts.part[p].bytes);
+        at += padded(sluice_template_room(template, p));
+    }
+}
+
 /* One block for all copies; huge pages where the system gives them, faulted in by the copying. */
 static enum sluice_status fill_arena(struct sluice_messages *messages)
 {
     size_t once = 0;
     for (size_t k = 0; k < messages->template_count; k++)
-        once += padded(messages->templates[k].bytes.bytes);
+        once += buffer_bytes(&messages->templates[k]);
     size_t mean = once / messages->template_count;
     size_t wanted = messages->settings.bytes_max / (mean ? mean : 1);
     wanted = wanted < COPIES_MIN ? COPIES_MIN : wanted > COPIES_MAX ? COPIES_MAX : wanted;
@@ -176,12 +119,11 @@ static enum sluice_status fill_arena(struct sluice_messages *messages)
     uint8_t *at = messages->arena;
     for (size_t c = 0; c < messages->copies; c++) {
         for (size_t k = 0; k < messages->template_count; k++) {
-            const struct sluice_cbor *bytes = &messages->templates[k].bytes;
             struct buffer *buffer = &messages->buffers[k * messages->copies + c];
             buffer->owner = messages;
             buffer->data = at;
-            memcpy(at, bytes->data, bytes->bytes);
-            at += padded(bytes->bytes);
+            fill_buffer(buffer, &messages->templates[k]);
+            at += buffer_bytes(&messages->templates[k]);
         }
     }
     return SLUICE_OK;
@@ -195,6 +137,7 @@ enum sluice_status sluice_messages_create(struct sluice_messages **messages_out,
     enum sluice_status status = messages ? SLUICE_OK : SLUICE_NO_MEMORY;
     if (messages) {
         messages->settings = *settings;
+        messages->wire = sluice_wire_of(settings->capture->protocol);
         messages->template_count = settings->capture->image_count;
         messages->templates = calloc(messages->template_count, sizeof *messages->templates);
         messages->next = calloc(messages->template_count, sizeof *messages->next);
@@ -218,7 +161,7 @@ void sluice_messages_destroy(struct sluice_messages *messages)
     if (!messages)
         return;
     for (size_t k = 0; messages->templates && k < messages->template_count; k++)
-        sluice_cbor_close(&messages->templates[k].bytes);
+        sluice_template_close(&messages->templates[k]);
     if (messages->arena)
         munmap(messages->arena, messages->arena_bytes);
     free(messages->templates);
@@ -237,18 +180,16 @@ uint64_t sluice_messages_in_flight(const struct sluice_messages *messages)
     return messages->taken - sluice_load_relaxed(&messages->released);
 }
 
-static void patch(const struct sluice_messages *messages, const struct template *template,
-                  const struct sluice_identity *identity, uint64_t id, uint8_t *data)
+/* Stamps every part where it lies. */
+static void stamp(const struct sluice_template *template, const struct sluice_identity *identity,
+                  uint64_t id, struct buffer *buffer, struct sluice_message *message)
 {
-    uint64_t ticks = id * messages->settings.capture->period_ticks;
-    store_u64(data + template->image_id, id);
-    if (template->series_id)
-        store_u64(data + template->series_id, identity->series_id);
-    if (template->unique_id)
-        memcpy(data + template->unique_id, identity->unique_id, SLUICE_MADE_ID_BYTES - 1);
-    if (template->start_time && template->stop_time) {
-        store_u64(data + template->start_time, template->start_ticks + ticks);
-        store_u64(data + template->stop_time, template->stop_ticks + ticks);
+    uint8_t *at = buffer->data;
+    *message = (struct sluice_message){.part_count = template->parts.count, .hint = buffer};
+    for (uint32_t p = 0; p < template->parts.count; p++) {
+        message->parts[p].data = at;
+        message->parts[p].bytes = sluice_template_stamp(template, p, identity, id, at);
+        at += padded(sluice_template_room(template, p));
     }
 }
 
@@ -257,17 +198,16 @@ enum sluice_status sluice_messages_image(struct sluice_messages *messages,
                                          struct sluice_message *message)
 {
     size_t k = (size_t)(id % messages->template_count);
+    const struct sluice_template *template = &messages->templates[k];
     struct buffer *buffers = messages->buffers + k * messages->copies;
     for (size_t tried = 0; tried < messages->copies; tried++) {
         struct buffer *buffer = &buffers[messages->next[k]];
         messages->next[k] = messages->next[k] + 1 == messages->copies ? 0 : messages->next[k] + 1;
         if (sluice_load_acquire(&buffer->busy)) /* [edge BUFFER] */
             continue;
-        sluice_store_relaxed(&buffer->busy, 1);
-        patch(messages, &messages->templates[k], identity, id, buffer->data);
+        sluice_store_relaxed(&buffer->busy, template->parts.count);
+        stamp(template, identity, id, buffer, message);
         messages->taken++;
-        *message =
-            (struct sluice_message){buffer->data, messages->templates[k].bytes.bytes, buffer};
         return SLUICE_OK;
     }
     return SLUICE_AGAIN;
@@ -277,71 +217,78 @@ enum sluice_status sluice_messages_image(struct sluice_messages *messages,
  * release tells the two apart. */
 #define LOOSE_BIT ((uintptr_t)1)
 
-/* Puts the bytes into a message of their own; they are freed with it, or here when it fails. */
-static enum sluice_status loosen(struct sluice_messages *messages, struct sluice_cbor *bytes,
+/* Puts the parts into a message of their own; they are freed with it, or here when it fails. */
+static enum sluice_status loosen(struct sluice_messages *messages, struct sluice_multipart *parts,
                                  struct sluice_message *message)
 {
-    struct loose *loose = bytes->failed ? NULL : malloc(sizeof *loose);
+    struct loose *loose = sluice_multipart_failed(parts) ? NULL : malloc(sizeof *loose);
     if (!loose) {
-        sluice_cbor_close(bytes);
+        sluice_multipart_close(parts);
         return SLUICE_NO_MEMORY;
     }
-    *loose = (struct loose){messages, *bytes};
+    *loose = (struct loose){.busy = parts->count, .owner = messages, .parts = *parts};
     messages->taken++;
-    *message =
-        (struct sluice_message){bytes->data, bytes->bytes, (void *)((uintptr_t)loose | LOOSE_BIT)};
+    *message = (struct sluice_message){.part_count = parts->count,
+                                       .hint = (void *)((uintptr_t)loose | LOOSE_BIT)};
+    for (uint32_t p = 0; p < parts->count; p++)
+        message->parts[p] = (struct sluice_message_part){parts->part[p].data, parts->part[p].bytes};
     return SLUICE_OK;
 }
 
-enum sluice_status sluice_messages_spoiled(struct sluice_messages *messages,
-                                           const struct sluice_identity *identity, uint64_t id,
-                                           enum sluice_fault_kind fault, uint64_t chance,
-                                           struct sluice_message *message)
+/* A stamped copy of a part that may have grown. */
+static void add_stamped(struct sluice_multipart *parts, const struct sluice_template *template,
+                        uint32_t p, const struct sluice_identity *identity, uint64_t id)
 {
-    const struct template *template = &messages->templates[id % messages->template_count];
-    struct sluice_cbor bytes = {0};
-    sluice_cbor_raw(&bytes, sluice_cbor_span(&template->bytes));
-    if (!bytes.failed)
-        patch(messages, template, identity, id, bytes.data);
-    set_identity(&bytes, identity, false);
-    if (!bytes.failed)
-        sluice_spoil(&bytes, fault, chance);
-    return loosen(messages, &bytes, message);
+    static const uint8_t room[SLUICE_SLOTS_MAX * 20];
+    size_t bytes = template->parts.part[p].bytes;
+    struct sluice_cbor *part =
+        sluice_multipart_add(parts, sluice_multipart_span(&template->parts, p));
+    sluice_cbor_raw(part, (struct sluice_span){room, sluice_template_room(template, p) - bytes});
+    if (!part->failed)
+        part->bytes = sluice_template_stamp(template, p, identity, id, part->data);
 }
 
-/* A start or end message of the capture under another identity. */
-static struct sluice_cbor rename_copy(const struct sluice_messages *messages,
-                                      const struct sluice_cbor *source,
-                                      const struct sluice_identity *identity)
+enum sluice_status sluice_messages_altered(struct sluice_messages *messages,
+                                           const struct sluice_identity *identity, uint64_t id,
+                                           const struct sluice_alteration *alteration,
+                                           struct sluice_message *message)
 {
-    struct sluice_cbor bytes = {0};
-    size_t untag = messages->settings.untagged ? SLUICE_CBOR_SELF_DESCRIPTION_BYTES : 0;
-    sluice_cbor_raw(&bytes, (struct sluice_span){source->data + untag, source->bytes - untag});
-    set_identity(&bytes, identity, false);
-    return bytes;
+    const struct sluice_template *template = &messages->templates[id % messages->template_count];
+    struct sluice_multipart parts = {0};
+    for (uint32_t p = 0; p < template->parts.count; p++)
+        add_stamped(&parts, template, p, identity, id);
+    if (!sluice_multipart_failed(&parts))
+        messages->wire->alter(&parts, identity, alteration);
+    return loosen(messages, &parts, message);
 }
 
 enum sluice_status sluice_messages_start(struct sluice_messages *messages,
                                          const struct sluice_identity *identity,
-                                         uint64_t number_of_images, struct sluice_message *message)
+                                         const struct sluice_announcement *announcement,
+                                         struct sluice_message *message)
 {
-    const struct sluice_cbor *source = &messages->settings.capture->start;
-    if (!source->data)
+    const struct sluice_multipart *source = &messages->settings.capture->start;
+    struct sluice_multipart parts = {0};
+    if (!source->count)
         return SLUICE_NOT_FOUND;
-    struct sluice_cbor bytes = rename_copy(messages, source, identity);
-    replace_uint(&bytes, "number_of_images", number_of_images, false);
-    return loosen(messages, &bytes, message);
+    copy_parts(messages, source, &parts);
+    if (!sluice_multipart_failed(&parts))
+        messages->wire->start(&parts, identity, announcement);
+    return loosen(messages, &parts, message);
 }
 
 enum sluice_status sluice_messages_end(struct sluice_messages *messages,
                                        const struct sluice_identity *identity,
                                        struct sluice_message *message)
 {
-    const struct sluice_cbor *source = &messages->settings.capture->end;
-    if (!source->data)
+    const struct sluice_multipart *source = &messages->settings.capture->end;
+    struct sluice_multipart parts = {0};
+    if (!source->count)
         return SLUICE_NOT_FOUND;
-    struct sluice_cbor bytes = rename_copy(messages, source, identity);
-    return loosen(messages, &bytes, message);
+    copy_parts(messages, source, &parts);
+    if (!sluice_multipart_failed(&parts))
+        messages->wire->end(&parts, identity);
+    return loosen(messages, &parts, message);
 }
 
 void sluice_messages_release(void *data, void *hint)
@@ -350,13 +297,16 @@ void sluice_messages_release(void *data, void *hint)
     struct sluice_messages *owner;
     if ((uintptr_t)hint & LOOSE_BIT) {
         struct loose *loose = (struct loose *)((uintptr_t)hint & ~LOOSE_BIT);
+        if (sluice_add_acq_rel(&loose->busy, UINT32_MAX) != 1) /* [edge BUFFER] */
+            return;
         owner = loose->owner;
-        sluice_cbor_close(&loose->bytes);
+        sluice_multipart_close(&loose->parts);
         free(loose);
     } else {
         struct buffer *buffer = hint;
         owner = buffer->owner;
-        sluice_store_release(&buffer->busy, 0); /* [edge BUFFER] */
+        if (sluice_add_acq_rel(&buffer->busy, UINT32_MAX) != 1) /* [edge BUFFER] */
+            return;
     }
     sluice_add_relaxed(&owner->released, 1);
 }

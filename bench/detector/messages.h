@@ -6,23 +6,24 @@
  * Rare messages (starts, ends, spoiled ones) are made one by one on the heap.
  *
  * Threads: one sends; sluice_messages_release is called by any thread. Ownership: a taken message
- * belongs to the taker until its bytes are released; the pool outlives every message in flight. */
+ * belongs to the taker until each of its parts is released; the pool outlives every message in
+ * flight. */
 #ifndef SLUICE_BENCH_DETECTOR_MESSAGES_H
 #define SLUICE_BENCH_DETECTOR_MESSAGES_H
 
 #include "bench/detector/capture.h"
-#include "bench/detector/plan.h"
+#include "bench/detector/template.h"
+#include "bench/detector/wire.h"
 
-/* Which series a message claims to be of. */
-struct sluice_identity {
-    uint64_t series_id;
-    char unique_id[SLUICE_UNIQUE_ID_BYTES];
+struct sluice_message_part {
+    uint8_t *data;
+    size_t bytes;
 };
 
 struct sluice_message {
-    uint8_t *data;
-    size_t bytes;
-    void *hint; /* for sluice_messages_release */
+    struct sluice_message_part parts[SLUICE_MULTIPART_MAX];
+    uint32_t part_count;
+    void *hint; /* for sluice_messages_release, once for each part */
 };
 
 struct sluice_messages;
@@ -49,21 +50,21 @@ uint64_t sluice_messages_in_flight(const struct sluice_messages *messages);
 enum sluice_status sluice_messages_image(struct sluice_messages *messages,
                                          const struct sluice_identity *identity, uint64_t id,
                                          struct sluice_message *message);
-/* The same on the heap, spoiled as `fault` says (SLUICE_STEP_NO_FAULT: not at all); `chance` are
- * random bits that decide where. OK or NO_MEMORY. */
-enum sluice_status sluice_messages_spoiled(struct sluice_messages *messages,
+/* The same on the heap, altered. OK or NO_MEMORY. */
+enum sluice_status sluice_messages_altered(struct sluice_messages *messages,
                                            const struct sluice_identity *identity, uint64_t id,
-                                           enum sluice_fault_kind fault, uint64_t chance,
+                                           const struct sluice_alteration *alteration,
                                            struct sluice_message *message);
 /* NOT_FOUND when the capture has none. */
 enum sluice_status sluice_messages_start(struct sluice_messages *messages,
                                          const struct sluice_identity *identity,
-                                         uint64_t number_of_images, struct sluice_message *message);
+                                         const struct sluice_announcement *announcement,
+                                         struct sluice_message *message);
 enum sluice_status sluice_messages_end(struct sluice_messages *messages,
                                        const struct sluice_identity *identity,
                                        struct sluice_message *message);
 
-/* Gives the bytes of a message back: of the type of zmq_msg_init_data's callback. */
+/* Gives one part of a message back: of the type of zmq_msg_init_data's callback. */
 void sluice_messages_release(void *data, void *hint);
 
 #endif

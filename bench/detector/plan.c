@@ -21,7 +21,8 @@ struct builder {
 
 /* Kinds that spoil a message, and kinds that keep it from being sent; the first that hits wins. */
 static const enum sluice_fault_kind spoilers[] = {SLUICE_FAULT_RANDOM, SLUICE_FAULT_TRUNCATED,
-                                                  SLUICE_FAULT_CORRUPT, SLUICE_FAULT_WRONGSIZE};
+                                                  SLUICE_FAULT_CORRUPT, SLUICE_FAULT_WRONGSIZE,
+                                                  SLUICE_FAULT_WRONGTYPE};
 
 static void add(struct builder *builder, struct sluice_step step)
 {
@@ -50,6 +51,13 @@ static const struct sluice_fault *get(const struct builder *builder, enum sluice
     return sluice_faults_get(builder->settings->faults, kind);
 }
 
+/* Chance alone decides, from the seed, which ids a share hits. */
+static bool is_hit(const struct builder *builder, const struct sluice_fault *fault, uint64_t id)
+{
+    double u = (double)(chance(builder, fault->kind, id) >> 11) * 0x1.0p-53;
+    return u < fault->share;
+}
+
 static void mark(struct builder *builder)
 {
     const struct sluice_plan_settings *settings = builder->settings;
@@ -66,8 +74,7 @@ static void mark(struct builder *builder)
             continue;
         }
         for (uint64_t id = first; id <= last; id++) {
-            double u = (double)(chance(builder, fault->kind, id) >> 11) * 0x1.0p-53;
-            bool hit = by_chance                     ? u < fault->share
+            bool hit = by_chance                     ? is_hit(builder, fault, id)
                        : form == SLUICE_FAULT_PARITY ? id % 2 == fault->argument
                                                      : true;
             builder->marks[id] |= hit ? bit : 0;
@@ -81,7 +88,9 @@ static uint64_t argument_of(const struct builder *builder, enum sluice_fault_kin
     const struct sluice_faults *faults = builder->settings->faults;
     for (size_t i = 0; i < faults->count; i++) {
         const struct sluice_fault *fault = &faults->items[i];
-        if (fault->kind == kind && id >= fault->first && id <= fault->last)
+        bool hit =
+            fault->share > 0 ? is_hit(builder, fault, id) : id >= fault->first && id <= fault->last;
+        if (fault->kind == kind && hit)
             return fault->argument;
     }
     return 0;
@@ -146,7 +155,16 @@ static void put_in_order(struct builder *builder)
         move_late(builder);
 }
 
-static void add_image(struct builder *builder, uint64_t id)
+/* From the K-th place on every image has the other shape or type, good or not. */
+static uint8_t forms_at(const struct builder *builder, uint64_t place)
+{
+    const struct sluice_fault *reshape = get(builder, SLUICE_FAULT_RESHAPE);
+    const struct sluice_fault *retype = get(builder, SLUICE_FAULT_RETYPE);
+    uint8_t flags = reshape && place >= reshape->argument ? SLUICE_STEP_RESHAPED : 0;
+    return retype && place >= retype->argument ? flags | SLUICE_STEP_RETYPED : flags;
+}
+
+static void add_image(struct builder *builder, uint64_t id, uint8_t forms)
 {
     uint32_t marks = builder->marks[id];
     enum sluice_fault_kind lost = SLUICE_STEP_NO_FAULT, spoiler = SLUICE_STEP_NO_FAULT;
@@ -173,7 +191,7 @@ static void add_image(struct builder *builder, uint64_t id)
                                           .flags = SLUICE_STEP_SLOT});
         return;
     }
-    uint8_t flags = SLUICE_STEP_SLOT;
+    uint8_t flags = SLUICE_STEP_SLOT | forms;
     if (spoiler == SLUICE_STEP_NO_FAULT)
         flags |= SLUICE_STEP_DISTINCT;
     if (marks & UINT32_C(1) << SLUICE_FAULT_LATE)
@@ -184,7 +202,7 @@ static void add_image(struct builder *builder, uint64_t id)
     builder->sent++;
     if (marks & UINT32_C(1) << SLUICE_FAULT_DOUBLED) {
         /* the second copy is always good: after a spoiled first it is the one that counts */
-        flags = spoiler == SLUICE_STEP_NO_FAULT ? 0 : SLUICE_STEP_DISTINCT;
+        flags = forms | (spoiler == SLUICE_STEP_NO_FAULT ? 0 : SLUICE_STEP_DISTINCT);
         add(builder, (struct sluice_step){.id = id,
                                           .kind = SLUICE_STEP_IMAGE,
                                           .fault = SLUICE_FAULT_DOUBLED,
@@ -212,6 +230,7 @@ static void add_steps(struct builder *builder)
     const struct sluice_fault *restart = get(builder, SLUICE_FAULT_RESTART);
     bool restart_left = restart != NULL;
     bool cut = builder->settings->series_index == 0 && get(builder, SLUICE_FAULT_NEWSTART);
+    const struct sluice_fault *aborted = get(builder, SLUICE_FAULT_ABORT);
     add_early(builder);
     if (start_left && !late) {
         add(builder, start);
@@ -219,6 +238,8 @@ static void add_steps(struct builder *builder)
     }
     for (uint64_t p = 0; p < builder->settings->image_count; p++) {
         if (cut && builder->sent >= get(builder, SLUICE_FAULT_NEWSTART)->argument)
+            return;
+        if (aborted && builder->sent >= aborted->argument)
             return;
         if (start_left && builder->sent >= late->argument) {
             add(builder,
@@ -230,9 +251,9 @@ static void add_steps(struct builder *builder)
                 (struct sluice_step){.kind = SLUICE_STEP_START, .fault = SLUICE_FAULT_RESTART});
             restart_left = false;
         }
-        add_image(builder, builder->order[p]);
+        add_image(builder, builder->order[p], forms_at(builder, p));
     }
-    if (cut)
+    if (cut || aborted)
         return;
     if (start_left)
         add(builder,
@@ -253,7 +274,8 @@ enum sluice_status sluice_plan_make(struct sluice_plan *plan,
     builder.order = malloc(settings->image_count * sizeof *builder.order);
     builder.marks = calloc(settings->image_count, sizeof *builder.marks);
     builder.failed = !builder.order || !builder.marks;
-    enum sluice_status status = sluice_faults_check(settings->faults, settings->image_count, error);
+    enum sluice_status status =
+        sluice_faults_check(settings->faults, settings->image_count, settings->protocol, error);
     if (!builder.failed && status == SLUICE_OK) {
         mark(&builder);
         put_in_order(&builder);

@@ -23,6 +23,8 @@ enum sluice_step_kind {
 #define SLUICE_STEP_SLOT     1u /* takes a place in the schedule of a paced run */
 #define SLUICE_STEP_DISTINCT 2u /* the first good copy of its id */
 #define SLUICE_STEP_LATE     4u
+#define SLUICE_STEP_RESHAPED 8u  /* a good image of the other shape */
+#define SLUICE_STEP_RETYPED  16u /* and of the other type */
 
 struct sluice_step {
     uint64_t id;
@@ -39,6 +41,7 @@ struct sluice_plan {
 
 struct sluice_plan_settings {
     const struct sluice_faults *faults;
+    enum sluice_wire_protocol protocol;
     uint64_t image_count;
     uint64_t seed;
     uint32_t series_index; /* counts the series of this run, from 0 */

@@ -96,6 +96,22 @@ double sluice_exact_log(double x)
     return 2 * sum + exponent * LN2;
 }
 
+void sluice_exact_sincos(double degrees, double *sine, double *cosine)
+{
+    double turn = fmod(degrees, 360), quarter = floor(turn / 90 + 0.5);
+    double x = (turn - 90 * quarter) * (3.14159265358979323846 / 180); /* within pi / 4 */
+    double s = x, c = 1, term_s = x, term_c = 1;
+    for (int i = 2; i <= 20; i += 2) {
+        term_c = -term_c * x * x / (i * (i - 1));
+        term_s = -term_s * x * x / (i * (i + 1));
+        c += term_c;
+        s += term_s;
+    }
+    int quadrant = (int)quarter & 3;
+    *sine = quadrant == 0 ? s : quadrant == 1 ? c : quadrant == 2 ? -s : -c;
+    *cosine = quadrant == 0 ? c : quadrant == 1 ? -s : quadrant == 2 ? -c : s;
+}
+
 static double log_factorial(double k)
 {
     double sum = 0;

@@ -28,5 +28,7 @@ uint64_t sluice_random_poisson(struct sluice_random *random, double mean);
 /* e^x and the natural logarithm (x > 0), right to a few units in the last place. */
 double sluice_exact_exp(double x);
 double sluice_exact_log(double x);
+/* Sine and cosine of an angle in degrees, likewise. */
+void sluice_exact_sincos(double degrees, double *sine, double *cosine);
 
 #endif

@@ -3,17 +3,23 @@
  * The report of a run as JSON. "faults" names only what happened; from "images", "distinct" and it
  * a test can tell what a receiver must have counted. */
 #include "bench/detector/simulate.h"
+#include "bench/detector/wire.h"
 
 static void put_series(struct sluice_json *json, const struct sluice_series_report *series)
 {
     sluice_json_object_begin(json);
     sluice_json_put_uint(json, "series_id", series->identity.series_id);
-    sluice_json_key(json, "series_unique_id");
-    sluice_json_text(json, series->identity.unique_id);
+    sluice_json_put_text(json, "series_unique_id", series->identity.unique_id);
     sluice_json_put_uint(json, "number_of_images", series->announced);
     sluice_json_put_uint(json, "starts", series->starts);
     sluice_json_put_uint(json, "images", series->images);
     sluice_json_put_uint(json, "distinct", series->distinct);
+    sluice_json_key(json, "first_id");
+    if (series->has_first)
+        sluice_json_uint(json, series->first_id);
+    else
+        sluice_json_null(json);
+    sluice_json_put_uint(json, "before_first", series->before_first);
     sluice_json_put_uint(json, "ends", series->ends);
     sluice_json_key(json, "faults");
     sluice_json_object_begin(json);
@@ -35,6 +41,7 @@ void sluice_simulation_report_json(const struct sluice_simulation_report *report
         images += report->series[i].images;
     double seconds = report->seconds > 0 ? report->seconds : 1e-9;
     sluice_json_object_begin(json);
+    sluice_json_put_text(json, "protocol", sluice_wire_of(report->protocol)->name);
     sluice_json_put_uint(json, "messages", report->messages);
     sluice_json_put_uint(json, "images", images);
     sluice_json_put_uint(json, "bytes", report->bytes);

@@ -6,8 +6,10 @@
  * of its Poisson law in 32-bit fixed point: a count is the number of entries that a 32-bit uniform
  * reaches. Sums of Poisson counts are Poisson counts, so spots are simply added.
  *
- * Spots sit near the points of an oblique lattice around the beam. Each has an orientation of the
- * crystal at which it diffracts: over the distinct frames it lights up once. */
+ * Spots are those of a crystal of random orientation: a point s of its reciprocal lattice, turned
+ * about omega (the horizontal axis, along the detector's fast direction), diffracts as far as it is
+ * near the Ewald sphere, in the direction of k0 + s. So spots come, drift a little and go while the
+ * crystal turns, and after a whole turn the same ones are there again. */
 #include "bench/detector/scene.h"
 
 #include <math.h>
@@ -23,7 +25,10 @@
 #define SPOT_SIGMA        1.1   /* pixel */
 #define SPOT_REACH        4     /* pixel: half the box that a spot is drawn in */
 #define SPOT_COUNTS       600.0 /* mean of a spot, before its fall-off */
-#define OVERLOAD_EVERY    50    /* one spot in so many is OVERLOAD times as strong */
+#define MOSAICITY         0.009 /* radian: how far a lattice point is smeared */
+#define SPOT_SPACING_MIN  8.0   /* pixel: nearest neighbours */
+#define SPOT_SPACING_MAX  45.0
+#define OVERLOAD_EVERY    50 /* one spot in so many is OVERLOAD times as strong */
 #define OVERLOAD          1000.0
 
 enum { STREAM_MASK = 1, STREAM_FRAME, STREAM_SPOT, STREAM_LATTICE, STREAM_FLAT };
@@ -98,6 +103,44 @@ static void mark_pixels(struct sluice_scene *scene)
     }
 }
 
+/* Columns of a random rotation: from a quaternion that is uniform on its sphere. */
+static void random_rotation(struct sluice_random *random, double rotation[3][3])
+{
+    double q[4], norm;
+    do {
+        norm = 0;
+        for (int i = 0; i < 4; i++) {
+            q[i] = 2 * sluice_random_uniform(random) - 1;
+            norm += q[i] * q[i];
+        }
+    } while (norm > 1 || norm < 0.01);
+    double scale = 1 / sqrt(norm), w = q[0] * scale, x = q[1] * scale, y = q[2] * scale,
+           z = q[3] * scale;
+    const double columns[3][3] = {
+        {1 - 2 * (y * y + z * z), 2 * (x * y + w * z), 2 * (x * z - w * y)},
+        {2 * (x * y - w * z), 1 - 2 * (x * x + z * z), 2 * (y * z + w * x)},
+        {2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y)}};
+    memcpy(rotation, columns, sizeof columns);
+}
+
+/* A slightly oblique cell, as large as the detector can resolve. */
+static void orient_crystal(struct sluice_scene *scene)
+{
+    static const double edges[3] = {1, 1.2, 1.1};
+    double spacing = scene->width / 24.0, rotation[3][3];
+    spacing = spacing > SPOT_SPACING_MAX   ? SPOT_SPACING_MAX
+              : spacing < SPOT_SPACING_MIN ? SPOT_SPACING_MIN
+                                           : spacing;
+    double unit = spacing * scene->settings.model->pixel_size / (scene->distance * WAVELENGTH);
+    struct sluice_random random;
+    sluice_random_seed(&random, sluice_random_hash(scene->settings.seed, STREAM_LATTICE, 0, 0));
+    random_rotation(&random, rotation);
+    for (int v = 0; v < 3; v++)
+        for (int i = 0; i < 3; i++)
+            scene->lattice[v][i] =
+                unit * edges[v] * (rotation[v][i] + 0.1 * rotation[(v + 1) % 3][i]);
+}
+
 enum sluice_status sluice_scene_init(struct sluice_scene *scene,
                                      const struct sluice_scene_settings *settings,
                                      struct sluice_error *error)
@@ -135,6 +178,7 @@ enum sluice_status sluice_scene_init(struct sluice_scene *scene,
         fill_cumulative(scene->cumulative[1] + (size_t)r * CUMULATIVE_COUNT,
                         scene->background[r] * (1 - share));
     }
+    orient_crystal(scene);
     mark_gaps(scene);
     mark_pixels(scene);
     return SLUICE_OK;
@@ -194,48 +238,75 @@ static void add_spot(struct sluice_scene *scene, struct sluice_random *random, d
     }
 }
 
-/* How much of a spot diffracts in this frame: a Gaussian in the turn from where it is strongest. */
-static double rocking(const struct sluice_scene *scene, uint32_t frame, double phase)
+/* Photons of a reflection, always the same for h k l and its Friedel mate. */
+static double spot_counts(const struct sluice_scene *scene, int h, int k, int l)
 {
-    double turn = scene->settings.frame_count, away = fabs(frame + 0.5 - phase * turn);
-    if (away > turn / 2)
-        away = turn - away;
-    return sluice_exact_exp(-away * away / 0.5);
+    bool flip = h < 0 || (h == 0 && (k < 0 || (k == 0 && l < 0)));
+    uint64_t index = flip ? ((uint64_t)(512 - h) << 20) + ((uint64_t)(512 - k) << 10) + (512 - l)
+                          : ((uint64_t)(512 + h) << 20) + ((uint64_t)(512 + k) << 10) + (512 + l);
+    struct sluice_random spot;
+    sluice_random_seed(&spot, sluice_random_hash(scene->settings.seed, STREAM_SPOT, index, 0));
+    double counts = sluice_random_exponential(&spot, SPOT_COUNTS);
+    return sluice_random_below(&spot, OVERLOAD_EVERY) == 0 ? counts * OVERLOAD : counts;
+}
+
+/* Draws the reflection of a lattice point s, turned already, as far as it diffracts. */
+static void expose_reflection(struct sluice_scene *scene, struct sluice_random *random,
+                              const int index[3], const double s[3])
+{
+    double k0 = 1 / WAVELENGTH, kz = k0 + s[2], square = s[0] * s[0] + s[1] * s[1] + s[2] * s[2];
+    double away = sqrt(s[0] * s[0] + s[1] * s[1] + kz * kz) - k0; /* from the Ewald sphere */
+    double width = MOSAICITY * sqrt(square), relative = away / width;
+    if (kz < 0.2 * k0 || relative > 4 || relative < -4)
+        return;
+    double scale = scene->distance / (kz * scene->settings.model->pixel_size);
+    double x = scene->beam_center_x + s[0] * scale, y = scene->beam_center_y + s[1] * scale;
+    if (x < 0 || y < 0 || x >= scene->width || y >= scene->height)
+        return;
+    double total = spot_counts(scene, index[0], index[1], index[2]) *
+                   sluice_exact_exp(-relative * relative / 2 - 4 * square);
+    if (total > 0.5)
+        add_spot(scene, random, x, y, total);
+}
+
+/* Indices of lattice points that can lie within `reach` of the origin: |s| is at least the index
+ * times this vector's distance from the plane of the other two. */
+static int index_max(const struct sluice_scene *scene, int v, double reach)
+{
+    const double *a = scene->lattice[(v + 1) % 3], *b = scene->lattice[(v + 2) % 3];
+    double normal[3] = {a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2],
+                        a[0] * b[1] - a[1] * b[0]};
+    double length = 0, height = 0;
+    for (int i = 0; i < 3; i++) {
+        length += normal[i] * normal[i];
+        height += normal[i] * scene->lattice[v][i];
+    }
+    return (int)(reach * sqrt(length) / fabs(height));
 }
 
 static void expose_spots(struct sluice_scene *scene, uint32_t frame, struct sluice_random *random)
 {
-    uint64_t seed = scene->settings.seed;
-    struct sluice_random lattice;
-    sluice_random_seed(&lattice, sluice_random_hash(seed, STREAM_LATTICE, 0, 0));
-    double spacing = scene->width / 16.0;
-    spacing = spacing > 70 ? 70 : spacing;
-    double tilt = 0.1 + 0.4 * sluice_random_uniform(&lattice);
-    double ax = spacing, ay = spacing * tilt, bx = -spacing * tilt * 0.8, by = spacing * 1.2;
-    int64_t reach = (int64_t)((scene->width + scene->height) / spacing);
-
-    for (int64_t h = -reach; h <= reach; h++) {
-        for (int64_t k = -reach; k <= reach; k++) {
-            struct sluice_random spot;
-            sluice_random_seed(&spot,
-                               sluice_random_hash(seed, STREAM_SPOT, (uint64_t)h, (uint64_t)k));
-            double shift = 0.2 * spacing;
-            double x = scene->beam_center_x + (double)h * ax + (double)k * bx +
-                       shift * (sluice_random_uniform(&spot) - 0.5);
-            double y = scene->beam_center_y + (double)h * ay + (double)k * by +
-                       shift * (sluice_random_uniform(&spot) - 0.5);
-            if ((h == 0 && k == 0) || x < 0 || y < 0 || x >= scene->width || y >= scene->height)
-                continue;
-            double lit = rocking(scene, frame, sluice_random_uniform(&spot));
-            double total = sluice_random_exponential(&spot, SPOT_COUNTS);
-            if (sluice_random_below(&spot, OVERLOAD_EVERY) == 0)
-                total *= OVERLOAD;
-            double q = reciprocal_spacing(
-                scene, sqrt((x - scene->beam_center_x) * (x - scene->beam_center_x) +
-                            (y - scene->beam_center_y) * (y - scene->beam_center_y)));
-            total *= lit * sluice_exact_exp(-4 * q * q);
-            if (total > 0.5)
-                add_spot(scene, random, x, y, total);
+    const struct sluice_scene_settings *settings = &scene->settings;
+    double sine, cosine,
+        half = sqrt(0.25 * scene->width * scene->width + 0.25 * scene->height * scene->height);
+    double reach = reciprocal_spacing(scene, half + 10);
+    sluice_exact_sincos(settings->rotation_start + (frame + 0.5) * settings->rotation_increment,
+                        &sine, &cosine);
+    const int max[3] = {index_max(scene, 0, reach), index_max(scene, 1, reach),
+                        index_max(scene, 2, reach)};
+    double(*lattice)[3] = scene->lattice;
+    for (int h = -max[0]; h <= max[0]; h++) {
+        for (int k = -max[1]; k <= max[1]; k++) {
+            for (int l = -max[2]; l <= max[2]; l++) {
+                const int index[3] = {h, k, l};
+                double s[3];
+                for (int i = 0; i < 3; i++)
+                    s[i] = h * lattice[0][i] + k * lattice[1][i] + l * lattice[2][i];
+                const double turned[3] = {s[0], s[1] * cosine - s[2] * sine,
+                                          s[1] * sine + s[2] * cosine};
+                if (h || k || l)
+                    expose_reflection(scene, random, index, turned);
+            }
         }
     }
 }
@@ -253,31 +324,54 @@ void sluice_scene_expose(struct sluice_scene *scene, uint32_t frame)
 
 int64_t sluice_scene_saturation(enum sluice_dtype dtype)
 {
-    return dtype == SLUICE_U8 ? 250 : dtype == SLUICE_U16 ? 50000 : 1000000;
+    switch (sluice_dtype_bytes(dtype)) {
+    case 1:
+        return dtype == SLUICE_U8 ? 250 : 120;
+    case 2:
+        return dtype == SLUICE_U16 ? 50000 : 30000;
+    default:
+        return 1000000;
+    }
+}
+
+/* Stores a count, or what marks a pixel without data: the largest value of an unsigned type, the
+ * smallest of a signed one, NaN. Counts stop one below the largest. */
+static void store(void *pixels, size_t i, enum sluice_dtype dtype, uint64_t count, bool no_data)
+{
+    static const uint64_t largest[SLUICE_DTYPE_COUNT] = {
+        [SLUICE_U8] = UINT8_MAX,   [SLUICE_U16] = UINT16_MAX, [SLUICE_U32] = UINT32_MAX,
+        [SLUICE_U64] = UINT64_MAX, [SLUICE_I8] = INT8_MAX,    [SLUICE_I16] = INT16_MAX,
+        [SLUICE_I32] = INT32_MAX,  [SLUICE_I64] = INT64_MAX,  [SLUICE_F32] = UINT32_MAX,
+        [SLUICE_F64] = UINT32_MAX,
+    };
+    bool is_signed = dtype >= SLUICE_I8 && dtype <= SLUICE_I64;
+    uint64_t bits = count < largest[dtype] ? count : largest[dtype] - 1;
+    if (no_data)
+        bits = largest[dtype] + is_signed; /* two's complement: one above the largest */
+    if (dtype == SLUICE_F32)
+        ((float *)pixels)[i] = no_data ? NAN : (float)bits;
+    else if (dtype == SLUICE_F64)
+        ((double *)pixels)[i] = no_data ? NAN : (double)bits;
+    else if (sluice_dtype_bytes(dtype) == 1)
+        ((uint8_t *)pixels)[i] = (uint8_t)bits;
+    else if (sluice_dtype_bytes(dtype) == 2)
+        ((uint16_t *)pixels)[i] = (uint16_t)bits;
+    else if (sluice_dtype_bytes(dtype) == 4)
+        ((uint32_t *)pixels)[i] = (uint32_t)bits;
+    else
+        ((uint64_t *)pixels)[i] = bits;
 }
 
 void sluice_scene_read(const struct sluice_scene *scene, uint32_t channel, void *pixels)
 {
-    enum sluice_dtype dtype = scene->settings.dtype;
-    uint32_t no_data = dtype == SLUICE_U8    ? UINT8_MAX
-                       : dtype == SLUICE_U16 ? UINT16_MAX
-                                             : UINT32_MAX;
     const uint32_t *above = scene->counts[0], *below = scene->counts[1];
     bool with_above = channel < 2, with_below = channel != 1;
     for (size_t i = 0; i < pixel_count(scene); i++) {
         uint64_t count = 0;
         count += with_above ? above[i] : 0;
         count += with_below ? below[i] : 0;
-        if (count >= no_data)
-            count = no_data - 1;
-        if (scene->mask[i] & (SLUICE_MASK_GAP | SLUICE_MASK_DEAD))
-            count = no_data;
-        if (dtype == SLUICE_U8)
-            ((uint8_t *)pixels)[i] = (uint8_t)count;
-        else if (dtype == SLUICE_U16)
-            ((uint16_t *)pixels)[i] = (uint16_t)count;
-        else
-            ((uint32_t *)pixels)[i] = (uint32_t)count;
+        store(pixels, i, scene->settings.dtype, count,
+              scene->mask[i] & (SLUICE_MASK_GAP | SLUICE_MASK_DEAD));
     }
 }
 
@@ -320,8 +414,8 @@ static void describe_beam(const struct sluice_scene *scene, struct sluice_series
     series->axis_count = sizeof axes / sizeof axes[0];
     for (uint32_t a = 0; a < series->axis_count; a++) {
         strcpy(series->axes[a].name, axes[a]);
-        series->axes[a].start = a == 0 ? 12.5 : 0;
-        series->axes[a].increment = a == 0 ? 0.1 : 0;
+        series->axes[a].start = a == 0 ? scene->settings.rotation_start : 0;
+        series->axes[a].increment = a == 0 ? scene->settings.rotation_increment : 0;
     }
 }
 

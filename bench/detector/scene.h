@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What a detector in an X-ray beam would count: air scatter and a water ring that fall off with the
- * radius, the shadow of a beam stop, Bragg spots of a rotating crystal, Poisson noise; gaps between
- * modules, dead and hot pixels. The same seed gives the same counts on every machine.
+ * radius, the shadow of a beam stop, Bragg spots of a crystal that turns about omega, Poisson
+ * noise; gaps between modules, dead and hot pixels. The same seed gives the same counts on every
+ * machine.
  *
  * Channels are the thresholds of a counting detector: a photon above threshold_1 is above
  * threshold_2 with a fixed chance, so threshold_2 and difference are independent Poisson counts and
@@ -25,10 +26,11 @@
 
 struct sluice_scene_settings {
     const struct sluice_model *model;
-    enum sluice_dtype dtype; /* U8, U16 or U32 */
-    uint32_t channel_count;  /* 1 to 3 */
-    uint32_t frame_count;    /* distinct ones: one turn of the crystal */
-    double frame_time;       /* s */
+    enum sluice_dtype dtype;
+    uint32_t channel_count; /* 1 to 3 */
+    double frame_time;      /* s */
+    double rotation_start,
+        rotation_increment; /* degree of omega: frame 0 begins at, each turns by */
     uint64_t seed;
 };
 
@@ -37,6 +39,7 @@ struct sluice_scene {
     uint32_t width, height;
     double beam_center_x, beam_center_y; /* pixel */
     double distance;                     /* m */
+    double lattice[3][3];                /* reciprocal vectors at omega = 0, 1/angstrom */
     uint32_t *mask;                      /* height x width */
     uint32_t radius_count;
     double *background;      /* mean counts at each whole radius, in pixels */
@@ -53,7 +56,8 @@ void sluice_scene_close(struct sluice_scene *scene);
 /* Counts for frame `frame`, kept until the next call. */
 void sluice_scene_expose(struct sluice_scene *scene, uint32_t frame);
 /* One channel of the exposed frame as the detector sends it: height x width of the settings' type;
- * pixels without data hold the type's largest value, counts stop one below it. */
+ * pixels without data hold the type's largest value (the smallest of a signed type, NaN), counts
+ * stop one below the largest. */
 void sluice_scene_read(const struct sluice_scene *scene, uint32_t channel, void *pixels);
 /* The counts from which a pixel is saturated. */
 int64_t sluice_scene_saturation(enum sluice_dtype dtype);

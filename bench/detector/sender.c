@@ -5,6 +5,9 @@
  * first message. Later it can also mean that the receivers are slow; a monitor of the socket tells
  * how many there are. The monitor is read in cold moments only.
  *
+ * A publisher is an XPUB, which on the wire is a PUB and hears of subscriptions: the first message
+ * waits until there is one. It can always be written to, so waiting for room is by looking again.
+ *
  * Sending tries once without blocking; what follows when that fails is cold, and is the time that
  * counts as blocked. libzmq reports room only when half of its queue is free, so a fast receiver
  * costs a wake-up for every half queue, not for every message. */
@@ -20,6 +23,7 @@
 
 #define MONITOR_ENDPOINT "inproc://sluice-detector-monitor"
 #define POLL_MS          50
+#define LOOK_AGAIN_NS    (200 * SLUICE_NS_PER_US)
 #define NOBODY_AFTER_NS  (2 * SLUICE_NS_PER_S)
 #define SLOW_AFTER_NS    (10 * SLUICE_NS_PER_S)
 
@@ -53,10 +57,11 @@ static bool open_sockets(struct sluice_sender *sender)
     sender->context = zmq_ctx_new();
     if (!sender->context)
         return false;
-    sender->socket = zmq_socket(sender->context, ZMQ_PUSH);
+    sender->socket = zmq_socket(sender->context, settings->publish ? ZMQ_XPUB : ZMQ_PUSH);
     sender->monitor = zmq_socket(sender->context, ZMQ_PAIR);
     return sender->socket && sender->monitor && set(sender->socket, ZMQ_SNDHWM, high_water) &&
            set(sender->socket, ZMQ_IMMEDIATE, 1) && set(sender->socket, ZMQ_LINGER, 0) &&
+           (!settings->publish || set(sender->socket, ZMQ_XPUB_NODROP, 1)) &&
            set(sender->monitor, ZMQ_LINGER, 0) &&
            zmq_socket_monitor(sender->socket, MONITOR_ENDPOINT,
                               ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_CONNECTED | ZMQ_EVENT_DISCONNECTED) ==
@@ -114,16 +119,41 @@ static void count_peers(struct sluice_sender *sender)
     }
 }
 
-/* Waits until the socket can be written to. */
-static enum sluice_status wait_room(struct sluice_sender *sender, int64_t deadline_ns,
+/* A publisher's subscriptions: a message each, 1 or 0 and the topic; each topic comes once, and
+ * goes with its last subscriber. */
+static void count_subscriptions(struct sluice_sender *sender)
+{
+    uint8_t change[256];
+    int bytes;
+    while ((bytes = zmq_recv(sender->socket, change, sizeof change, ZMQ_DONTWAIT)) >= 0)
+        if (bytes > 0)
+            sender->subscriptions += change[0] ? 1 : sender->subscriptions > 0 ? -1 : 0;
+}
+
+/* Looks whether the socket can be written to, for POLL_MS at most; below 0: it failed. `full`: a
+ * publisher's queue was full just now. */
+static int poll_room(struct sluice_sender *sender, bool full)
+{
+    zmq_pollitem_t item = {.socket = sender->socket, .events = ZMQ_POLLOUT};
+    if (!sender->settings.publish)
+        return zmq_poll(&item, 1, POLL_MS);
+    count_subscriptions(sender);
+    if (sender->subscriptions && !full)
+        return 1;
+    const struct timespec pause = {.tv_nsec = LOOK_AGAIN_NS};
+    nanosleep(&pause, NULL);
+    return sender->subscriptions ? 1 : 0;
+}
+
+/* Waits until the socket can be written to, or is worth another try. */
+static enum sluice_status wait_room(struct sluice_sender *sender, int64_t deadline_ns, bool full,
                                     struct sluice_error *error)
 {
     int64_t since = now(), alone_since = since, said = since;
     bool nobody_said = false;
     for (;;) {
-        zmq_pollitem_t item = {.socket = sender->socket, .events = ZMQ_POLLOUT};
-        int ready = zmq_poll(&item, 1, POLL_MS);
-        if (ready > 0)
+        int ready = poll_room(sender, full);
+        if (ready > 0 && !full)
             return SLUICE_OK;
         if (ready < 0 && zmq_errno() != EINTR)
             return fail(sender, error, "cannot wait for");
@@ -131,6 +161,8 @@ static enum sluice_status wait_room(struct sluice_sender *sender, int64_t deadli
         int stop = *sender->settings.stop;
         if (stop > 1 || (stop == 1 && !deadline_ns) || (deadline_ns && at >= deadline_ns))
             return SLUICE_AGAIN;
+        if (ready > 0)
+            return SLUICE_OK;
         count_peers(sender);
         if (sender->peers > 0) {
             alone_since = at;
@@ -158,41 +190,79 @@ static enum sluice_status wait_room(struct sluice_sender *sender, int64_t deadli
 
 enum sluice_status sluice_sender_wait(struct sluice_sender *sender, struct sluice_error *error)
 {
-    enum sluice_status status = wait_room(sender, 0, error);
+    enum sluice_status status = wait_room(sender, 0, false, error);
     count_peers(sender);
     return status;
+}
+
+/* Waits for room, and notes how long. */
+static enum sluice_status wait_blocked(struct sluice_sender *sender, int64_t deadline_ns, bool full,
+                                       struct sluice_error *error)
+{
+    int64_t since = now();
+    enum sluice_status status = wait_room(sender, deadline_ns, full, error);
+    sender->blocked_ns += now() - since;
+    return status;
+}
+
+/* Hands one part over; it is released in every case. libzmq takes all parts of a message or none;
+ * only when the receiver goes away between two of them does a later one fail: what is left of the
+ * message is lost with the connection, and has to be given to libzmq up to its last part all the
+ * same, or it would take the rest for the beginning of the next message. */
+static enum sluice_status send_part(struct sluice_sender *sender, zmq_msg_t *out, bool first,
+                                    bool more, int64_t deadline_ns, struct sluice_error *error)
+{
+    while (zmq_msg_send(out, sender->socket, ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0)) < 0) {
+        enum sluice_status status = SLUICE_OK;
+        int code = zmq_errno();
+        if (code == EINTR)
+            continue;
+        if (code != EAGAIN)
+            status = fail(sender, error, "cannot send to");
+        else if (first)
+            status = wait_blocked(sender, deadline_ns, sender->settings.publish, error);
+        else if (!more)
+            break;
+        if (status != SLUICE_OK) {
+            zmq_msg_close(out);
+            return status;
+        }
+    }
+    zmq_msg_close(out);
+    return SLUICE_OK;
+}
+
+static void release_from(const struct sluice_message *message, uint32_t part)
+{
+    for (; part < message->part_count; part++)
+        sluice_messages_release(message->parts[part].data, message->hint);
 }
 
 enum sluice_status sluice_sender_send(struct sluice_sender *sender,
                                       const struct sluice_message *message, int64_t deadline_ns,
                                       struct sluice_error *error)
 {
-    zmq_msg_t out;
-    if (zmq_msg_init_data(&out, message->data, message->bytes, sluice_messages_release,
-                          message->hint) != 0) {
-        sluice_messages_release(message->data, message->hint);
-        return sluice_error_set(error, SLUICE_NO_MEMORY, "no memory to send a message");
-    }
     enum sluice_status status = SLUICE_OK;
-    while (zmq_msg_send(&out, sender->socket, ZMQ_DONTWAIT) < 0) {
-        int code = zmq_errno();
-        if (code == EINTR)
-            continue;
-        if (code != EAGAIN) {
-            status = fail(sender, error, "cannot send to");
-        } else {
-            int64_t since = now();
-            status = wait_room(sender, deadline_ns, error);
-            sender->blocked_ns += now() - since;
-        }
+    if (sender->settings.publish) {
+        count_subscriptions(sender);
+        if (!sender->subscriptions)
+            status = wait_blocked(sender, deadline_ns, false, error);
+    }
+    for (uint32_t p = 0; p < message->part_count; p++) {
+        const struct sluice_message_part *part = &message->parts[p];
+        zmq_msg_t out;
+        if (status == SLUICE_OK && zmq_msg_init_data(&out, part->data, part->bytes,
+                                                     sluice_messages_release, message->hint) != 0)
+            status = sluice_error_set(error, SLUICE_NO_MEMORY, "no memory to send a message");
         if (status != SLUICE_OK) {
-            zmq_msg_close(&out);
+            release_from(message, p);
             return status;
         }
+        status = send_part(sender, &out, p == 0, p + 1 < message->part_count, deadline_ns, error);
+        sender->bytes += status == SLUICE_OK ? part->bytes : 0;
     }
-    sender->messages++;
-    sender->bytes += message->bytes;
-    return SLUICE_OK;
+    sender->messages += status == SLUICE_OK;
+    return status;
 }
 
 void sluice_sender_drain(struct sluice_sender *sender, const struct sluice_messages *messages,

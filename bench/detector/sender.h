@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The detector's socket: a PUSH that binds (or connects), waits for a receiver, never blocks
- * without looking at the stop flag, and counts how long it was held up. One thread. */
+ * The detector's socket: a PUSH, or a PUB, that binds (or connects), waits for a receiver, never
+ * blocks without looking at the stop flag, and counts how long it was held up. A PUB here waits for
+ * its slowest subscriber instead of dropping, so that what was sent is what arrives. One thread. */
 #ifndef SLUICE_BENCH_DETECTOR_SENDER_H
 #define SLUICE_BENCH_DETECTOR_SENDER_H
 
@@ -16,6 +17,7 @@
 struct sluice_sender_settings {
     const char *endpoint;       /* borrowed until close */
     bool connect;               /* else bind, as a detector does */
+    bool publish;               /* PUB; else PUSH */
     size_t high_water;          /* messages in libzmq's queue, for each receiver */
     int64_t connect_timeout_ns; /* without any receiver; 0: for ever */
     /* 0 go on; 1 end in order; 2 give up. Set by a signal handler; borrowed until close. */
@@ -25,7 +27,7 @@ struct sluice_sender_settings {
 struct sluice_sender {
     struct sluice_sender_settings settings;
     void *context, *socket, *monitor;
-    int peers, peers_max;
+    int peers, peers_max, subscriptions;
     bool crowd_said;
     uint64_t messages, bytes;
     int64_t blocked_ns;

@@ -2,8 +2,9 @@
  *
  * The run: messages are prepared, the socket opened, a receiver awaited; then each series is
  * planned and its plan walked step by step. The schedule of a paced run is absolute: image n of a
- * series is due at its start + n / rate, whatever happened before, as a detector's exposures are;
- * what was held up is caught up, and how far it fell behind is reported.
+ * series is due at its start + n / rate, and a pause later for each burst before it, whatever
+ * happened before, as a detector's exposures are; what was held up is caught up, and how far it
+ * fell behind is reported.
  *
  * A stop (first SIGINT) ends the walk; if the series had its start, its end message is still sent
  * and the queue drained within the linger time. A second one gives up at once. */
@@ -16,11 +17,13 @@
 
 #include "bench/detector/plan.h"
 #include "bench/detector/random.h"
+#include "bench/detector/wire.h"
 #include "core/clock.h"
 #include "core/log.h"
 
 #define PROGRESS_EVERY_NS (5 * SLUICE_NS_PER_S)
-#define PROGRESS_EVERY    256 /* images between two looks at the clock of an unpaced run */
+#define FOREIGN_DISTANCE  1000000 /* between the numbers of series, where they have no other id */
+#define PROGRESS_EVERY    256     /* images between two looks at the clock of an unpaced run */
 
 enum { ID_SERIES, ID_FOREIGN, ID_EARLY };
 
@@ -28,6 +31,7 @@ struct run {
     const struct sluice_simulation_settings *settings;
     struct sluice_simulation_report *report;
     struct sluice_series_report *series; /* the current one */
+    const struct sluice_wire *wire;
     uint32_t series_index;
     struct sluice_messages *messages;
     struct sluice_sender sender;
@@ -58,9 +62,13 @@ static struct sluice_identity identity_of(const struct run *run)
 {
     const struct sluice_simulation_settings *settings = run->settings;
     struct sluice_identity identity = {0};
+    if (!run->wire->has_series_id)
+        return identity;
     identity.series_id =
         settings->has_series_id ? settings->series_id : settings->capture->series_id;
     identity.series_id += run->series_index;
+    if (!run->wire->has_unique_id)
+        return identity;
     if (settings->keep_identity)
         memcpy(identity.unique_id, settings->capture->unique_id, sizeof identity.unique_id);
     else
@@ -81,10 +89,14 @@ static bool sleep_until(const struct run *run, int64_t at_ns)
 /* Waits for the image's turn. */
 static bool keep_schedule(struct run *run)
 {
-    if (run->settings->rate_hz <= 0)
-        return !stop_count(run);
-    double offset = (double)run->slots * (double)SLUICE_NS_PER_S / run->settings->rate_hz;
-    int64_t due = run->schedule_ns + (int64_t)offset, behind = now() - due;
+    const struct sluice_simulation_settings *settings = run->settings;
+    uint64_t pauses = settings->burst_images ? run->slots / settings->burst_images : 0;
+    bool pause_now = pauses && run->slots % settings->burst_images == 0;
+    if (settings->rate_hz <= 0)
+        return pause_now ? sleep_until(run, now() + settings->burst_pause_ns) : !stop_count(run);
+    double offset = (double)run->slots * (double)SLUICE_NS_PER_S / settings->rate_hz;
+    int64_t due = run->schedule_ns + (int64_t)offset + (int64_t)pauses * settings->burst_pause_ns;
+    int64_t behind = now() - due;
     if (behind < 0)
         return sleep_until(run, due);
     if (behind > run->behind_max_ns)
@@ -129,27 +141,57 @@ static enum sluice_status make_message(struct run *run, const struct sluice_step
 {
     const struct sluice_simulation_settings *settings = run->settings;
     struct sluice_identity identity = run->series->identity;
-    enum sluice_fault_kind fault = (enum sluice_fault_kind)step->fault;
-    uint64_t chance =
-        sluice_random_hash(settings->seed, UINT64_C(2000) + fault, run->series_index, step->id);
+    struct sluice_announcement announcement = {.number_of_images = run->series->announced,
+                                               .burst_images = settings->burst_images};
+    struct sluice_alteration alteration = {
+        .reshape = step->flags & SLUICE_STEP_RESHAPED,
+        .retype = step->flags & SLUICE_STEP_RETYPED,
+        .fault = (enum sluice_fault_kind)step->fault,
+        .chance = sluice_random_hash(settings->seed, UINT64_C(2000) + step->fault,
+                                     run->series_index, step->id),
+    };
     switch ((enum sluice_step_kind)step->kind) {
     case SLUICE_STEP_START:
-        return sluice_messages_start(run->messages, &identity, run->series->announced, message);
+        return sluice_messages_start(run->messages, &identity, &announcement, message);
     case SLUICE_STEP_END:
         return sluice_messages_end(run->messages, &identity, message);
     case SLUICE_STEP_FOREIGN:
-        make_id(run, ID_FOREIGN, identity.unique_id);
+        if (run->wire->has_unique_id)
+            make_id(run, ID_FOREIGN, identity.unique_id);
+        else
+            identity.series_id += FOREIGN_DISTANCE;
         break;
     case SLUICE_STEP_EARLY:
-        make_id(run, ID_EARLY, identity.unique_id);
+        if (run->wire->has_unique_id)
+            make_id(run, ID_EARLY, identity.unique_id);
+        else if (!identity.series_id)
+            identity.series_id += FOREIGN_DISTANCE + 1;
         identity.series_id -= identity.series_id > 0;
         break;
     default:
-        if (fault == SLUICE_STEP_NO_FAULT || fault == SLUICE_FAULT_DOUBLED)
+        if (!(step->flags & (SLUICE_STEP_RESHAPED | SLUICE_STEP_RETYPED)) &&
+            (step->fault == SLUICE_STEP_NO_FAULT || step->fault == SLUICE_FAULT_DOUBLED))
             return take_image(run, step->id, message);
         break;
     }
-    return sluice_messages_spoiled(run->messages, &identity, step->id, fault, chance, message);
+    return sluice_messages_altered(run->messages, &identity, step->id, &alteration, message);
+}
+
+static bool is_good(const struct sluice_step *step)
+{
+    return step->kind == SLUICE_STEP_IMAGE &&
+           (step->fault == SLUICE_STEP_NO_FAULT || step->fault == SLUICE_FAULT_DOUBLED);
+}
+
+/* A receiver of array-1.0 counts from the first image that it sees. */
+static void count_first(struct sluice_series_report *series, const struct sluice_step *step)
+{
+    if (!is_good(step))
+        return;
+    if (!series->has_first)
+        series->first_id = step->id;
+    series->has_first = true;
+    series->before_first += step->id < series->first_id;
 }
 
 static void count_step(struct run *run, const struct sluice_step *step)
@@ -173,6 +215,9 @@ static void count_step(struct run *run, const struct sluice_step *step)
     }
     series->distinct += (step->flags & SLUICE_STEP_DISTINCT) != 0;
     series->late += (step->flags & SLUICE_STEP_LATE) != 0;
+    series->faults[SLUICE_FAULT_RESHAPE] += (step->flags & SLUICE_STEP_RESHAPED) != 0;
+    series->faults[SLUICE_FAULT_RETYPE] += (step->flags & SLUICE_STEP_RETYPED) != 0;
+    count_first(series, step);
     if (step->fault != SLUICE_STEP_NO_FAULT)
         series->faults[step->fault]++;
 }
@@ -212,6 +257,7 @@ static void end_in_order(struct run *run)
     struct sluice_series_report *series = run->series;
     if (series->ends || !(series->starts || series->images) || stop_count(run) > 1 ||
         sluice_faults_get(run->settings->faults, SLUICE_FAULT_NOEND) ||
+        sluice_faults_get(run->settings->faults, SLUICE_FAULT_ABORT) ||
         sluice_messages_end(run->messages, &series->identity, &message) != SLUICE_OK)
         return;
     if (sluice_sender_send(&run->sender, &message, now() + run->settings->linger_ns, NULL) ==
@@ -226,8 +272,8 @@ static void end_in_order(struct run *run)
 static void count_whole(struct run *run)
 {
     static const enum sluice_fault_kind kinds[] = {
-        SLUICE_FAULT_REVERSED, SLUICE_FAULT_REORDER,  SLUICE_FAULT_NOEND,
-        SLUICE_FAULT_NOSTART,  SLUICE_FAULT_NEWSTART, SLUICE_FAULT_NUMBER,
+        SLUICE_FAULT_REVERSED, SLUICE_FAULT_REORDER, SLUICE_FAULT_NOEND, SLUICE_FAULT_NOSTART,
+        SLUICE_FAULT_NEWSTART, SLUICE_FAULT_NUMBER,  SLUICE_FAULT_ABORT,
     };
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         bool applies = kinds[i] != SLUICE_FAULT_NEWSTART || run->series_index == 0;
@@ -242,6 +288,7 @@ static enum sluice_status run_series(struct run *run, struct sluice_error *error
     const struct sluice_fault *number = sluice_faults_get(settings->faults, SLUICE_FAULT_NUMBER);
     struct sluice_plan_settings plan_settings = {
         .faults = settings->faults,
+        .protocol = settings->capture->protocol,
         .image_count = settings->image_count,
         .seed = settings->seed,
         .series_index = run->series_index,
@@ -285,8 +332,13 @@ static enum sluice_status run_all(struct run *run, struct sluice_error *error)
     int64_t begin = now(), cpu = sluice_process_cpu_ns();
     run->progress_ns = begin + PROGRESS_EVERY_NS;
     for (run->series_index = 0; status == SLUICE_OK && run->series_index < count;
-         run->series_index++)
-        status = run_series(run, error);
+         run->series_index++) {
+        if (run->series_index > 0 && settings->series_pause_ns &&
+            !sleep_until(run, now() + settings->series_pause_ns))
+            status = SLUICE_AGAIN;
+        else
+            status = run_series(run, error);
+    }
     int64_t deadline = now() + settings->linger_ns;
     sluice_sender_drain(&run->sender, run->messages, deadline);
     run->report->seconds = (double)(now() - begin) / 1e9;
@@ -301,15 +353,18 @@ enum sluice_status sluice_simulate(const struct sluice_simulation_settings *sett
                                    struct sluice_simulation_report *report,
                                    struct sluice_error *error)
 {
-    *report = (struct sluice_simulation_report){0};
-    struct run run = {.settings = settings, .report = report};
+    *report = (struct sluice_simulation_report){.protocol = settings->capture->protocol};
+    struct run run = {.settings = settings,
+                      .report = report,
+                      .wire = sluice_wire_of(settings->capture->protocol)};
     struct sluice_messages_settings messages = {
         .capture = settings->capture,
         .rename = !settings->keep_identity,
         .untagged = settings->untagged,
         .bytes_max = settings->buffer_bytes_max,
     };
-    enum sluice_status status = sluice_faults_check(settings->faults, settings->image_count, error);
+    enum sluice_status status = sluice_faults_check(settings->faults, settings->image_count,
+                                                    settings->capture->protocol, error);
     if (status == SLUICE_OK)
         status = sluice_messages_create(&run.messages, &messages, error);
     if (status != SLUICE_OK)

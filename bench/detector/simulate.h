@@ -24,9 +24,12 @@ struct sluice_simulation_settings {
     uint64_t unique_seed;  /* made unique ids come from it */
     uint64_t seed;         /* faults come from it */
     bool untagged;
-    double rate_hz;         /* images a second; 0: as fast as possible */
-    int64_t start_delay_ns; /* after a receiver has connected */
-    int64_t linger_ns;      /* for what is still queued at the end */
+    double rate_hz;        /* images a second; 0: as fast as possible */
+    uint64_t burst_images; /* a pause follows after so many; 0: none does */
+    int64_t burst_pause_ns;
+    int64_t series_pause_ns; /* of silence between two series */
+    int64_t start_delay_ns;  /* after a receiver has connected */
+    int64_t linger_ns;       /* for what is still queued at the end */
     size_t buffer_bytes_max;
 };
 
@@ -37,6 +40,9 @@ struct sluice_series_report {
     uint64_t starts, images, ends;
     uint64_t distinct; /* ids of which a good image was sent */
     uint64_t late;
+    bool has_first;
+    uint64_t first_id;                        /* of the first good image that was sent */
+    uint64_t before_first;                    /* good images with a lower id */
     uint64_t faults[SLUICE_FAULT_KIND_COUNT]; /* steps that a fault made, spoiled or left out */
 };
 
@@ -46,6 +52,7 @@ struct sluice_simulation_report {
     uint64_t messages, bytes, undelivered;
     int peers_max;
     bool stopped;
+    enum sluice_wire_protocol protocol;
     double seconds; /* first message until all was delivered */
     double blocked_seconds, cpu_seconds, behind_max_seconds;
 };

@@ -60,7 +60,6 @@ static bool make_pixels(struct subject *subject)
     struct sluice_scene_settings settings = {.model = sluice_model_find("eiger2-r-500k"),
                                              .dtype = subject->dtype,
                                              .channel_count = 1,
-                                             .frame_count = IMAGES,
                                              .frame_time = 1e-3,
                                              .seed = SEED};
     if (settings.model == NULL || sluice_scene_init(&scene, &settings, NULL) != SLUICE_OK) {

@@ -43,7 +43,7 @@ static enum sluice_status load(struct subject *subject, struct sluice_error *err
                                                .frame_count = IMAGES,
                                                .frame_time = 1e-3,
                                                .seed = SEED,
-                                               .with_arrays = true},
+                                               .header = SLUICE_HEADER_ALL},
         error);
 }
 
@@ -77,7 +77,7 @@ static void decode_image(struct sluice_bench *bench)
     struct sluice_error error = {0};
     uint32_t wrong = 0;
     for (size_t i = 0; sluice_bench_next(bench); i = (i + 1) % capture->image_count) {
-        struct sluice_span message = sluice_cbor_span(&capture->images[i]);
+        struct sluice_span message = sluice_multipart_span(&capture->images[i], 0);
         wrong += sluice_stream2_decode(message, &head, &image, &user_data, &error) != SLUICE_OK;
     }
     sluice_bench_set_items(bench,
@@ -95,7 +95,7 @@ static void decode_start(struct sluice_bench *bench)
     if (capture == NULL) {
         return;
     }
-    struct sluice_span message = sluice_cbor_span(&capture->start);
+    struct sluice_span message = sluice_multipart_span(&capture->start, 0);
     struct sluice_error error = {0};
     uint32_t wrong = 0;
     while (sluice_bench_next(bench)) {

@@ -87,7 +87,7 @@ static enum sluice_status fill_slots(struct rig *rig)
         struct sluice_message_head head;
         static char text[256];
         const struct sluice_text_buffer user_data = {text, sizeof text};
-        struct sluice_span message = sluice_cbor_span(&rig->capture.images[slot % IMAGES]);
+        struct sluice_span message = sluice_multipart_span(&rig->capture.images[slot % IMAGES], 0);
         struct sluice_frame *frame = &rig->frames[slot];
         frame->message_bytes = message.bytes;
         frame->series_serial = 1;
@@ -204,7 +204,7 @@ static void write_images(struct sluice_bench *bench)
         return;
     }
     struct sluice_series *series = NULL;
-    if (sluice_stream2_start(sluice_cbor_span(&rig->capture.start), &series, &rig->error) !=
+    if (sluice_stream2_start(sluice_multipart_span(&rig->capture.start, 0), &series, &rig->error) !=
         SLUICE_OK) {
         sluice_bench_fail(bench, rig->error.message);
         rig_destroy(rig);

@@ -35,7 +35,7 @@ static const struct sluice_capture_make_settings *plain(enum sluice_dtype dtype,
                                                      .frame_count = 3,
                                                      .frame_time = 0.002,
                                                      .seed = 9,
-                                                     .with_arrays = true};
+                                                     .header = SLUICE_HEADER_ALL};
     return &settings;
 }
 
@@ -43,9 +43,10 @@ static void every_message_begins_with_the_tag_and_its_type(void **state)
 {
     (void)state;
     struct sluice_capture capture = make(plain(SLUICE_U16, SLUICE_ENCODING_BSLZ4));
-    const struct sluice_cbor *messages[] = {&capture.start, &capture.images[0], &capture.end};
+    const struct sluice_multipart *messages[] = {&capture.start, &capture.images[0], &capture.end};
     for (int i = 0; i < 3; i++) {
-        struct sluice_span span = sluice_cbor_span(messages[i]);
+        struct sluice_span span = sluice_multipart_span(messages[i], 0);
+        assert_int_equal(messages[i]->count, 1);
         assert_memory_equal(span.data, "\xd9\xd9\xf7", 3);
         assert_true(sluice_cbor_is_map(span));
         assert_true(sluice_stream2_probe(span));
@@ -59,12 +60,12 @@ static void a_start_message_reads_back_field_by_field(void **state)
     struct sluice_capture capture = make(plain(SLUICE_U16, SLUICE_ENCODING_BSLZ4));
     struct sluice_series *series = NULL;
     struct sluice_error error = {0};
-    if (sluice_stream2_start(sluice_cbor_span(&capture.start), &series, &error) != SLUICE_OK)
+    if (sluice_stream2_start(sluice_multipart_span(&capture.start, 0), &series, &error) !=
+        SLUICE_OK)
         fail_msg("%s", error.message);
     struct sluice_scene_settings settings = {.model = sluice_model_find("s256"),
                                              .dtype = SLUICE_U16,
                                              .channel_count = 3,
-                                             .frame_count = 3,
                                              .frame_time = 0.002,
                                              .seed = 9};
     struct sluice_scene scene = {0};
@@ -123,12 +124,12 @@ static void header_basic_has_no_arrays(void **state)
 {
     (void)state;
     struct sluice_capture_make_settings settings = *plain(SLUICE_U16, SLUICE_ENCODING_BSLZ4);
-    settings.with_arrays = false;
+    settings.header = SLUICE_HEADER_BASIC;
     struct sluice_capture capture = make(&settings);
     struct sluice_series *series = NULL;
-    assert_int_equal(sluice_stream2_start(sluice_cbor_span(&capture.start), &series, NULL),
+    assert_int_equal(sluice_stream2_start(sluice_multipart_span(&capture.start, 0), &series, NULL),
                      SLUICE_OK);
-    assert_true(capture.start.bytes < 2000);
+    assert_true(sluice_multipart_bytes(&capture.start) < 2000);
     assert_null(series->channels[0].pixel_mask);
     assert_null(series->channels[0].flatfield);
     assert_null(series->countrate_table);
@@ -147,7 +148,6 @@ static void images_read_back_in_every_type_and_encoding(void **state)
             struct sluice_scene_settings settings = {.model = sluice_model_find("s256"),
                                                      .dtype = (enum sluice_dtype)dtype,
                                                      .channel_count = 3,
-                                                     .frame_count = 3,
                                                      .frame_time = 0.002,
                                                      .seed = 9};
             struct sluice_scene scene = {0};
@@ -156,8 +156,8 @@ static void images_read_back_in_every_type_and_encoding(void **state)
             struct sluice_message_head head;
             struct sluice_image image;
             struct sluice_error error = {0};
-            if (sluice_stream2_decode(sluice_cbor_span(&capture.images[2]), &head, &image, NULL,
-                                      &error) != SLUICE_OK)
+            if (sluice_stream2_decode(sluice_multipart_span(&capture.images[2], 0), &head, &image,
+                                      NULL, &error) != SLUICE_OK)
                 fail_msg("%s", error.message);
             assert_int_equal(head.image_id, 2);
             assert_int_equal(image.plane_count, 3);

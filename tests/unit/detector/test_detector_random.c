@@ -31,6 +31,11 @@ static void elementary_functions_agree_with_the_library(void **state)
         assert_true(fabs(sluice_exact_log(x) - log(x)) < 1e-14 * (1 + fabs(log(x))));
     assert_true(sluice_exact_log(1) == 0);
     assert_true(sluice_exact_exp(0) == 1);
+    for (double degrees = -725; degrees <= 725; degrees += 0.37) {
+        double sine, cosine, x = degrees * 3.14159265358979323846 / 180;
+        sluice_exact_sincos(degrees, &sine, &cosine);
+        assert_true(fabs(sine - sin(x)) < 1e-14 && fabs(cosine - cos(x)) < 1e-14);
+    }
 }
 
 static void poisson_counts_have_mean_and_variance_of_their_law(void **state)

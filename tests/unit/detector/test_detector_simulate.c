@@ -85,7 +85,7 @@ static struct fixture *prepare_made(enum sluice_encoding encoding)
                                                 .frame_count = 3,
                                                 .frame_time = 0.001,
                                                 .seed = 77,
-                                                .with_arrays = true};
+                                                .header = SLUICE_HEADER_ALL};
     assert_int_equal(sluice_capture_make(&fixture->capture, &make, NULL), SLUICE_OK);
     return fixture;
 }
@@ -155,8 +155,8 @@ static void assert_same_planes(const struct fixture *fixture, const struct sluic
 {
     struct sluice_message_head head;
     struct sluice_image source;
-    assert_int_equal(sluice_stream2_decode(sluice_cbor_span(&fixture->capture.images[k]), &head,
-                                           &source, NULL, NULL),
+    assert_int_equal(sluice_stream2_decode(sluice_multipart_span(&fixture->capture.images[k], 0),
+                                           &head, &source, NULL, NULL),
                      SLUICE_OK);
     assert_int_equal(image->plane_count, source.plane_count);
     for (uint32_t p = 0; p < source.plane_count; p++) {

@@ -2,10 +2,12 @@
  *
  * Each way of spoiling leaves a message that contradicts itself for certain: flipped bits are those
  * of a size that is told twice, and never such that only the pixels change. */
-#include "bench/detector/spoil.h"
+#include "bench/detector/stream2_spoil.h"
 
 #include "bench/detector/random.h"
 
+#define TAG_U16_LE 69
+#define TAG_U32_LE 70
 #define SIZE_BYTES 8 /* u64 BE at the beginning of a payload: its uncompressed bytes */
 
 /* Where the first plane of an image keeps its shape and its bytes. */
@@ -14,6 +16,7 @@ struct plane_place {
     size_t rows; /* the item */
     size_t rows_end;
     uint64_t row_count;
+    size_t type;    /* the typed array's tag, where it takes two bytes; else 0 */
     size_t payload; /* first byte of the byte string's content; 0: not compressed */
 };
 
@@ -47,7 +50,11 @@ static bool find_plane(struct sluice_span span, struct plane_place *place)
     place->rows_end = item.content;
     place->row_count = item.value;
     at = sluice_cbor_item_end(span, shape); /* the typed array */
-    if (!at || !sluice_cbor_read(span, at, &item) || !sluice_cbor_read(span, item.content, &item))
+    if (!at || !sluice_cbor_read(span, at, &item))
+        return false;
+    if (item.major == SLUICE_CBOR_TAG && item.content == at + 2)
+        place->type = at;
+    if (!sluice_cbor_read(span, item.content, &item))
         return false;
     if (item.major != SLUICE_CBOR_TAG)
         return true;
@@ -91,7 +98,18 @@ static void announce_more_rows(struct sluice_cbor *message)
     sluice_cbor_close(&rows);
 }
 
-void sluice_spoil(struct sluice_cbor *message, enum sluice_fault_kind fault, uint64_t chance)
+/* Typed-array tags are two bytes; the second is replaced by one of another element size. */
+static void announce_another_type(struct sluice_cbor *message)
+{
+    struct plane_place place;
+    if (!find_plane(sluice_cbor_span(message), &place) || !place.type)
+        return;
+    uint8_t *tag = message->data + place.type + 1;
+    *tag = *tag == TAG_U16_LE ? TAG_U32_LE : TAG_U16_LE;
+}
+
+void sluice_stream2_spoil(struct sluice_cbor *message, enum sluice_fault_kind fault,
+                          uint64_t chance)
 {
     struct sluice_random random;
     sluice_random_seed(&random, chance);
@@ -104,6 +122,9 @@ void sluice_spoil(struct sluice_cbor *message, enum sluice_fault_kind fault, uin
         break;
     case SLUICE_FAULT_WRONGSIZE:
         announce_more_rows(message);
+        break;
+    case SLUICE_FAULT_WRONGTYPE:
+        announce_another_type(message);
         break;
     case SLUICE_FAULT_RANDOM:
         message->bytes = 1 + sluice_random_below(&random, message->bytes);
