@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/pipeline/disk.h"
 #include "bench/pipeline/floor.h"
 #include "bench/pipeline/report.h"
 #include "cli/verbs.h"
@@ -83,9 +84,10 @@ static void print_help(void)
 {
     puts("usage: sluice bench [OPTION]...\n"
          "\n"
-         "Measures `sluice ingest` on this machine against two floors in the same run: a program\n"
-         "that receives and drops, and one that receives and writes with pwrite. A sender\n"
-         "(`sluice simulate`) and the receiver are processes of their own; receivers take turns,\n"
+         "Measures `sluice ingest` on this machine against floors in the same run: a program that\n"
+         "receives and drops, one that receives and writes with pwrite, and what the disk takes\n"
+         "past the page cache. A sender (`sluice simulate`) and the receiver are processes of "
+         "their own; receivers take turns,\n"
          "files are fresh in every round and removed after it. Ratios hold where figures drift.\n"
          "\n"
          "  --set NAME        data set, repeatable; default r500k3; --list names them\n"
@@ -107,6 +109,7 @@ static void print_help(void)
          "\n"
          "What it starts itself as, for use by hand too:\n"
          "  sluice bench --receive drop|pwrite --endpoint E --images N [--file FILE]\n"
+         "  sluice bench --receive disk --file FILE --images MEBIBYTES\n"
          "\n"
          "exit: 0 measured, 1 it failed, 2 usage, 3 images were lost in a round (its figures do\n"
          "      not count). Missing a target is no failure.");
@@ -231,7 +234,7 @@ static bool take(struct options *options, int code)
     case OPTION_RECEIVE:
         options->receive = optarg;
         return strcmp(optarg, "drop") == 0 || strcmp(optarg, "pwrite") == 0 ||
-               bad("receive", "drop or pwrite");
+               strcmp(optarg, "disk") == 0 || bad("receive", "drop, pwrite or disk");
     case OPTION_ENDPOINT:
         options->endpoint = optarg;
         return true;
@@ -250,9 +253,12 @@ static bool complete(struct options *options)
         return false;
     }
     if (options->receive != NULL &&
-        (options->endpoint == NULL || bench->images == 0 ||
-         (strcmp(options->receive, "pwrite") == 0) != (options->file != NULL))) {
-        fputs("sluice bench: --receive needs --endpoint and --images, and pwrite --file\n", stderr);
+        (bench->images == 0 ||
+         (strcmp(options->receive, "disk") == 0) != (options->endpoint == NULL) ||
+         (strcmp(options->receive, "drop") == 0) != (options->file == NULL))) {
+        fputs("sluice bench: --receive needs --images, and --endpoint (drop, pwrite) or --file "
+              "(pwrite, disk)\n",
+              stderr);
         return false;
     }
     if (bench->made && bench->replay != NULL) {
@@ -288,6 +294,22 @@ static int receive(const struct options *options)
     }
     printf("{\"messages\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"seconds\":%.9f}\n", report.messages,
            report.bytes, report.seconds);
+    return fflush(stdout) == 0 ? SLUICE_EXIT_OK : SLUICE_EXIT_FAILED;
+}
+
+/* Its exit status tells a disk that cannot be written that way from one that failed. */
+static int write_disk(const struct options *options)
+{
+    uint64_t written = 0;
+    double seconds = 0;
+    struct sluice_error error = {0};
+    const enum sluice_status status =
+        sluice_disk_run(options->file, options->bench.images << 20, &written, &seconds, &error);
+    if (status != SLUICE_OK) {
+        fprintf(stderr, "sluice bench: %s\n", error.message);
+        return status == SLUICE_UNSUPPORTED ? SLUICE_EXIT_USAGE : SLUICE_EXIT_FAILED;
+    }
+    printf("{\"bytes\":%" PRIu64 ",\"seconds\":%.9f}\n", written, seconds);
     return fflush(stdout) == 0 ? SLUICE_EXIT_OK : SLUICE_EXIT_FAILED;
 }
 
@@ -368,5 +390,8 @@ int sluice_verb_bench(int argc, char **argv)
     if (!complete(&options)) {
         return SLUICE_EXIT_USAGE;
     }
-    return options.receive != NULL ? receive(&options) : measure(&options);
+    if (options.receive == NULL) {
+        return measure(&options);
+    }
+    return strcmp(options.receive, "disk") == 0 ? write_disk(&options) : receive(&options);
 }

@@ -13,7 +13,8 @@
 #define SLUICE_BENCH_DIRECTORIES_MAX 8
 #define SLUICE_BENCH_REPEAT_MAX      1000
 
-/* What is asked of Sluice (issue of the main path: r500k3 to disk). */
+/* What is asked of Sluice (issue of the main path: r500k3 to disk). Where the disk itself takes
+ * less than that rate, its own is what can be reached. */
 #define SLUICE_TARGET_RATE_OF_DROP  0.6
 #define SLUICE_TARGET_CPU_OF_PWRITE 1.3
 
@@ -43,7 +44,7 @@ struct sluice_bench_case {
     double rate_hz; /* 0: burst */
     uint64_t images;
     uint32_t round_count;        /* of each receiver */
-    uint32_t receiver_count;     /* 3, or 4 with another build */
+    uint32_t receiver_count;     /* 4, or 5 with another build */
     struct sluice_round *rounds; /* [round][receiver] */
 };
 

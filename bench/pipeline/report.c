@@ -9,9 +9,8 @@
 #include <string.h>
 
 static const char *const receiver_names[SLUICE_RECEIVER_COUNT] = {
-    [SLUICE_RECEIVER_DROP] = "pull-and-drop",
-    [SLUICE_RECEIVER_PWRITE] = "pull-and-pwrite",
-    [SLUICE_RECEIVER_INGEST] = "sluice ingest",
+    [SLUICE_RECEIVER_DROP] = "pull-and-drop",  [SLUICE_RECEIVER_PWRITE] = "pull-and-pwrite",
+    [SLUICE_RECEIVER_DISK] = "disk, O_DIRECT", [SLUICE_RECEIVER_INGEST] = "sluice ingest",
     [SLUICE_RECEIVER_OTHER] = "other ingest",
 };
 
@@ -22,6 +21,7 @@ static const char *const measure_names[SLUICE_MEASURE_COUNT] = {
     [SLUICE_MEASURE_CPU_S_PER_GB] = "cpu_s_per_GB",
     [SLUICE_MEASURE_CPU_US_PER_IMAGE] = "cpu_us_per_image",
     [SLUICE_MEASURE_RATE_OF_DROP] = "rate_of_drop",
+    [SLUICE_MEASURE_RATE_OF_DISK] = "rate_of_disk",
     [SLUICE_MEASURE_CPU_OF_PWRITE] = "cpu_of_pwrite",
     [SLUICE_MEASURE_EXIT_SECONDS] = "exit_seconds",
     [SLUICE_MEASURE_PAGE_FAULTS_PER_IMAGE] = "page_faults_per_image",
@@ -47,6 +47,7 @@ static double measure_of(const struct sluice_round *row, enum sluice_receiver re
     const struct sluice_round *round = &row[receiver];
     const struct sluice_round *drop = &row[SLUICE_RECEIVER_DROP];
     const struct sluice_round *pwrite = &row[SLUICE_RECEIVER_PWRITE];
+    const struct sluice_round *disk = &row[SLUICE_RECEIVER_DISK];
     if (!round->valid) {
         return NAN;
     }
@@ -63,6 +64,10 @@ static double measure_of(const struct sluice_round *row, enum sluice_receiver re
         return round->cpu_seconds * 1e6 / (double)round->images;
     case SLUICE_MEASURE_RATE_OF_DROP: /* the numbers of images are the same */
         return drop->valid ? drop->seconds / round->seconds : NAN;
+    case SLUICE_MEASURE_RATE_OF_DISK:
+        return disk->valid
+                   ? (double)round->bytes / round->seconds / ((double)disk->bytes / disk->seconds)
+                   : NAN;
     case SLUICE_MEASURE_CPU_OF_PWRITE:
         return pwrite->valid ? round->cpu_seconds / pwrite->cpu_seconds : NAN;
     case SLUICE_MEASURE_EXIT_SECONDS:

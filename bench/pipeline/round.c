@@ -29,6 +29,7 @@
 #define SENDER_BOUND       0.05 /* of the time in which it was sending */
 #define AT_ONCE            1.1  /* receiver and sender end together */
 #define TEXT_BYTES         65536
+#define DISK_UNSUPPORTED   2 /* exit status of `--receive disk` */
 
 struct round_run {
     const struct sluice_round_settings *settings;
@@ -113,17 +114,37 @@ static double seconds_of(struct timeval time)
     return (double)time.tv_sec + (double)time.tv_usec * 1e-6;
 }
 
+static bool is_floor(enum sluice_receiver receiver)
+{
+    return receiver < SLUICE_RECEIVER_INGEST;
+}
+
+static void take_disk(struct round_run *run, const char *text)
+{
+    struct sluice_round *round = run->round;
+    round->bytes = count_of(text, "bytes");
+    round->images = run->settings->images;
+    if (sluice_process_code(&run->receiver) == DISK_UNSUPPORTED) {
+        round->skipped = true;
+        invalid(round, "the file system or kernel knows no O_DIRECT with io_uring");
+    }
+}
+
 static void take_results(struct round_run *run)
 {
     static char text[TEXT_BYTES];
     struct sluice_round *round = run->round;
     const struct rusage *usage = &run->receiver.usage;
     round->valid = true;
-    sluice_process_out(&run->sender, text, sizeof(text));
-    take_sender(run, text);
+    if (round->receiver != SLUICE_RECEIVER_DISK) {
+        sluice_process_out(&run->sender, text, sizeof(text));
+        take_sender(run, text);
+    }
     sluice_process_out(&run->receiver, text, sizeof(text));
     round->seconds = number_of(text, "seconds");
-    if (round->receiver == SLUICE_RECEIVER_DROP || round->receiver == SLUICE_RECEIVER_PWRITE) {
+    if (round->receiver == SLUICE_RECEIVER_DISK) {
+        take_disk(run, text);
+    } else if (is_floor(round->receiver)) {
         take_floor(run, text);
     } else {
         take_ingest(run, text);
@@ -140,8 +161,10 @@ static void take_results(struct round_run *run)
     round->page_faults = (uint64_t)(usage->ru_minflt + usage->ru_majflt);
     round->context_switches = (uint64_t)(usage->ru_nvcsw + usage->ru_nivcsw);
     round->resident_bytes_max = (uint64_t)usage->ru_maxrss * 1024;
-    round->exit_seconds =
-        (double)(run->receiver.end_ns - run->sender.end_ns) / (double)SLUICE_NS_PER_S;
+    if (round->receiver != SLUICE_RECEIVER_DISK) {
+        round->exit_seconds =
+            (double)(run->receiver.end_ns - run->sender.end_ns) / (double)SLUICE_NS_PER_S;
+    }
 }
 
 /* ---- command lines ---- */
@@ -165,6 +188,12 @@ static enum sluice_status choose_endpoint(struct round_run *run, struct sluice_e
     snprintf(run->endpoint, sizeof(run->endpoint), "tcp://127.0.0.1:%d",
              (int)ntohs(address.sin_port));
     return SLUICE_OK;
+}
+
+/* What the disk is given: as many bytes as the messages have, in MiB. */
+static uint64_t disk_mib(const struct sluice_round_settings *settings)
+{
+    return (settings->images * settings->set->bytes_about >> 20) + 1;
 }
 
 static void sender_arguments(struct round_run *run, struct sluice_arguments *arguments)
@@ -198,6 +227,17 @@ static void floor_arguments(struct round_run *run, struct sluice_arguments *argu
     }
 }
 
+static void disk_arguments(struct round_run *run, struct sluice_arguments *arguments)
+{
+    snprintf(run->file, sizeof(run->file), "%s/pieces", run->settings->directory);
+    snprintf(run->images, sizeof(run->images), "%" PRIu64, disk_mib(run->settings));
+    const char *const fixed[] = {"sluice", "bench",   "--receive", "disk",
+                                 "--file", run->file, "--images",  run->images};
+    for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
+        sluice_arguments_add(arguments, fixed[i]);
+    }
+}
+
 static void ingest_arguments(struct round_run *run, struct sluice_arguments *arguments)
 {
     const struct sluice_round_settings *settings = run->settings;
@@ -224,8 +264,9 @@ static enum sluice_status start(struct round_run *run, struct sluice_error *erro
     struct sluice_arguments sender = {0}, receiver = {0};
     snprintf(run->images, sizeof(run->images), "%" PRIu64, settings->images);
     sender_arguments(run, &sender);
-    if (run->round->receiver == SLUICE_RECEIVER_DROP ||
-        run->round->receiver == SLUICE_RECEIVER_PWRITE) {
+    if (run->round->receiver == SLUICE_RECEIVER_DISK) {
+        disk_arguments(run, &receiver);
+    } else if (is_floor(run->round->receiver)) {
         floor_arguments(run, &receiver);
     } else {
         ingest_arguments(run, &receiver);
@@ -233,7 +274,7 @@ static enum sluice_status start(struct round_run *run, struct sluice_error *erro
     const bool other = run->round->receiver == SLUICE_RECEIVER_OTHER;
     enum sluice_status status = sluice_process_start(
         &run->receiver, other ? settings->other : settings->program, &receiver, error);
-    if (status == SLUICE_OK) {
+    if (status == SLUICE_OK && run->round->receiver != SLUICE_RECEIVER_DISK) {
         status = sluice_process_start(&run->sender, settings->program, &sender, error);
     }
     return status;
@@ -330,7 +371,13 @@ enum sluice_status sluice_round_run(const struct sluice_round_settings *settings
         status = start(&run, error);
     }
     if (status == SLUICE_OK) {
-        status = sluice_process_wait(processes, 2, timeout_ns, settings->stop);
+        const bool alone = receiver == SLUICE_RECEIVER_DISK;
+        status = sluice_process_wait(alone ? &processes[1] : processes, alone ? 1 : 2, timeout_ns,
+                                     settings->stop);
+        if (alone && status == SLUICE_IO &&
+            sluice_process_code(&run.receiver) == DISK_UNSUPPORTED) {
+            status = SLUICE_OK;
+        }
         /* An ingest that lost images ends with 3, which may be before the sender has ended. */
         if (status == SLUICE_IO && run.receiver.done && sluice_process_code(&run.receiver) == 3) {
             status = sluice_process_wait(processes, 1, timeout_ns, settings->stop);

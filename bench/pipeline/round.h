@@ -10,6 +10,7 @@
 enum sluice_receiver {
     SLUICE_RECEIVER_DROP,   /* floor: receive and release */
     SLUICE_RECEIVER_PWRITE, /* floor: receive, one pwrite, release */
+    SLUICE_RECEIVER_DISK,   /* floor: receives nothing, writes as many bytes past the page cache */
     SLUICE_RECEIVER_INGEST, /* `sluice ingest`, this program */
     SLUICE_RECEIVER_OTHER,  /* `sluice ingest`, another build */
     SLUICE_RECEIVER_COUNT,
@@ -32,7 +33,8 @@ struct sluice_round_settings {
 
 struct sluice_round {
     enum sluice_receiver receiver;
-    bool valid; /* every image that was sent was received (and written and visible) */
+    bool skipped; /* the disk cannot be written that way; `reason` */
+    bool valid;   /* every image that was sent was received (and written and visible) */
     char reason[256];
     uint64_t images, bytes; /* of the sender: images, and bytes of all messages */
     /* From the first image complete until the last message (drop), until the file is closed
