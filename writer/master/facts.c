@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Values that are computed rather than copied. */
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +9,34 @@
 
 #include "core/clock.h"
 #include "writer/master/parts.h"
+
+/* What follows the form (d: a digit, else itself) at the beginning of the text; NULL: it is not
+ * there. */
+static const char *behind(const char *text, const char *form)
+{
+    for (; *form != '\0'; form++, text++) {
+        if (*form == 'd' ? !isdigit((unsigned char)*text) : *text != *form)
+            return NULL;
+    }
+    return text;
+}
+
+/* Date and time with an optional fraction and time zone, as NeXus wants them. */
+static bool is_iso8601(const char *text)
+{
+    const char *rest = behind(text, "dddd-dd-ddTdd:dd:dd");
+    const char *fraction = rest != NULL ? behind(rest, ".d") : NULL;
+    if (rest == NULL)
+        return false;
+    if (fraction != NULL)
+        rest = fraction + strspn(fraction, "0123456789");
+    if (*rest == '\0' || strcmp(rest, "Z") == 0)
+        return true;
+    if (*rest != '+' && *rest != '-')
+        return false;
+    const char *colon = behind(rest + 1, "dd:dd"), *plain = behind(rest + 1, "dddd");
+    return (colon != NULL && *colon == '\0') || (plain != NULL && *plain == '\0');
+}
 
 /* The ISO 8601 text `seconds` later, in the time zone (or lack of one) that it is written in; empty
  * where it is not such a text or the result is out of range. */
@@ -42,9 +71,10 @@ static void later(const char *iso8601, double seconds, char *text, size_t bytes)
 static void times(const struct sluice_master_input *input, struct sluice_master_facts *facts)
 {
     const struct sluice_series *series = input->series;
-    if (series->series_date[0] != '\0')
+    facts->series_date = is_iso8601(series->series_date) ? series->series_date : "";
+    if (facts->series_date[0] != '\0')
         snprintf(facts->start_time, sizeof facts->start_time, "%s", series->series_date);
-    else if (series->arm_date[0] != '\0')
+    else if (is_iso8601(series->arm_date))
         snprintf(facts->start_time, sizeof facts->start_time, "%s", series->arm_date);
     else
         sluice_time_iso8601(input->open_real_ns, facts->start_time, sizeof facts->start_time);

@@ -96,7 +96,7 @@ static const struct field fields[] = {
     {SPECIFIC "/y_pixels_in_detector", NULL, I32, IN_FACTS(height)},
     {SPECIFIC "/series_id", NULL, U64, IN_SERIES(series_id)},
     {SPECIFIC "/series_unique_id", NULL, TEXT, IN_SERIES(unique_id)},
-    {SPECIFIC "/series_date", NULL, TEXT, IN_SERIES(series_date)},
+    {SPECIFIC "/series_date", NULL, WORDS, IN_FACTS(series_date)},
     {SPECIFIC "/start_message", NULL, WORDS, IN_SERIES(start_message)},
 };
 /* clang-format on */

@@ -16,6 +16,7 @@ struct sluice_master_facts {
     char start_time[SLUICE_TIME_BYTES], end_time_estimated[SLUICE_TIME_BYTES],
         end_time[SLUICE_TIME_BYTES];
     const char *sample_name; /* borrowed from series or settings */
+    const char *series_date; /* borrowed from series, empty unless it is ISO 8601 */
     double distance, readout_time;
     int32_t bit_depth_image, bit_depth_readout, image_count, trigger_count, width, height;
     int64_t underload_value;

@@ -245,7 +245,7 @@ static void the_estimated_end_keeps_the_time_zone_it_began_in(void **state)
         {"2023-12-31T23:59:59.25Z", "2024-01-01T00:00:01.750000Z"},
         {"2024-06-01T12:00:00-05:00", "2024-06-01T12:00:02.500000-05:00"},
         {"2024-06-01T12:00:00", "2024-06-01T12:00:02.500000"},
-        {"yesterday", NULL},
+        {"2024-06-01T12:00:00.5+0130", "2024-06-01T12:00:03.000000+0130"},
     };
     fixture->series->number_of_images = 5;
     fixture->series->frame_time = .5;
@@ -254,11 +254,33 @@ static void the_estimated_end_keeps_the_time_zone_it_began_in(void **state)
         write_masters(fixture);
         hid_t file = open_master(fixture, false);
         assert_text(file, "/entry/start_time", cases[i].start);
-        if (cases[i].end != NULL)
-            assert_text(file, "/entry/end_time_estimated", cases[i].end);
-        else
-            assert_false(is_there(file, "/entry/end_time_estimated"));
+        assert_text(file, "/entry/end_time_estimated", cases[i].end);
         H5Fclose(file);
+    }
+}
+
+static void a_date_that_is_not_iso_8601_gives_way_to_one_that_is(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const wrong[] = {
+        "yesterday",           "2024-06-01 12:00:00",      "2024-06-01T12:00",
+        "2024-06-01T12:00:0x", "2024-06-01T12:00:00.",     "2024-06-01T12:00:00+1",
+        "24-06-01T12:00:00",   "2024-06-01T12:00:00ZZ",    "2024-06-01T12:00:00 Z",
+        "1717236000",          "2024-06-01T12:00:00+01:0", "2024-06-01T12:00:00+01:000",
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        for (int arm = 0; arm < 2; arm++) {
+            struct sluice_series *series = fixture->series;
+            snprintf(series->series_date, sizeof series->series_date, "%s", wrong[i]);
+            snprintf(series->arm_date, sizeof series->arm_date, "%s",
+                     arm != 0 ? "2024-06-01T12:00:00Z" : wrong[i]);
+            write_masters(fixture);
+            hid_t file = open_master(fixture, false);
+            assert_text(file, "/entry/start_time",
+                        arm != 0 ? "2024-06-01T12:00:00Z" : "2023-11-14T22:13:20.000000Z");
+            assert_false(is_there(file, SPECIFIC "/series_date"));
+            H5Fclose(file);
+        }
     }
 }
 
@@ -301,6 +323,7 @@ int main(void)
         TEST(each_channel_has_masters_with_its_own_mask_and_threshold),
         TEST(a_clean_end_has_its_time_and_only_that),
         TEST(the_estimated_end_keeps_the_time_zone_it_began_in),
+        TEST(a_date_that_is_not_iso_8601_gives_way_to_one_that_is),
         TEST(an_absurd_length_gives_no_estimate),
         TEST(ids_that_jump_far_make_no_endless_axes),
     };
