@@ -111,10 +111,25 @@ class Rules(RulesCase):
         self.assert_rules(s)
 
     def test_several_channels(self):
-        s, code = self.record(range(7), 7, channels=("threshold_1", "threshold_2", "difference"),
+        names = ("threshold_1", "threshold_2", "difference")
+        start = e2e.start(SHAPE, "u2", 7, names, threshold_energy={
+            "threshold_1": 6000.0, "threshold_2": 9000.0})
+        s, code = self.record(range(7), 7, channels=names, start=start,
                               settings=["writer.images_per_file=3"])
         self.assertEqual(code, 0)
         self.assert_rules(s, 3)
+        for number, (name, energy) in enumerate(zip(names, (6000.0, 9000.0, None))):
+            path = s["master"].replace("_master", f"_{name}_master") if number else s["master"]
+            want = np.array([pixels(i, channel=number) for i in range(7)])
+            for file, signal in ((path, "images"), (path.replace("_master.h5", ".nxs"), "data")):
+                with h5py.File(file, "r") as f:
+                    np.testing.assert_array_equal(f["/entry/data"][signal][()], want)
+                    found = f.get("/entry/instrument/detector/threshold_energy")
+                    self.assertEqual(found and found[()], energy)
+            for linked, dataset in file_rules.linked_files(path):
+                self.assertEqual(dataset, "/entry/data/" + name)
+                with h5py.File(linked, "r") as f:
+                    self.assertEqual(f[dataset].attrs["channel"], name.encode())
 
     def test_rolled_over(self):
         s, code = self.record(range(8), 8, settings=["writer.images_per_file=4"])
@@ -142,6 +157,96 @@ class Rules(RulesCase):
         self.assertEqual((code, len(s["files"])), (0, 1))
         self.assert_rules(s)
         self.assertLess(os.stat(s["files"][0]).st_blocks * 512, 1 << 20, "it is not sparse")
+
+
+class BrokenRules(RulesCase):
+    """The checks of data files fail where a rule is broken; those of masters are held to the same
+    in tests/interop/master_vs_golden.py."""
+
+    def made_anew(self, name, dataset="/entry/data/data", **how):
+        """Puts a dataset of other properties in the place of one of ours."""
+        def change(file):
+            old = file[dataset]
+            options = {"data": old[()], "maxshape": old.maxshape, "chunks": old.chunks,
+                       "fillvalue": old.fillvalue, **how}
+            attributes = {key: (old.attrs[key], old.attrs.get_id(key).dtype) for key in old.attrs}
+            del file[dataset]
+            new = file.create_dataset(dataset, **options)
+            for key, (value, dtype) in attributes.items():
+                new.attrs.create(key, value, dtype=dtype)
+        return name, change
+
+    def with_attribute(self, name, key, value):
+        return name, lambda file: file["/entry/data/data"].attrs.__setitem__(key, value)
+
+    def cell(self, name, column, row, value):
+        return name, lambda file: file["/entry/data/" + column].__setitem__(row, value)
+
+    def test_every_broken_rule_of_a_data_file_is_noticed(self):
+        s, _ = self.record([0, 1, 3, 4], 5)
+        (path,) = s["files"]
+        self.assertEqual(file_rules.check_data_file(path), [])
+        stock = {"compression": 32008}
+        cases = [
+            self.made_anew("unlimited: neggia", maxshape=(None, *SHAPE)),
+            self.made_anew("neggia rejects the single-chunk index", data=np.zeros((1, *SHAPE), "u2"),
+                           maxshape=(1, *SHAPE)),
+            self.made_anew("chunks are not", chunks=(1, SHAPE[0], SHAPE[1] // 2)),
+            self.made_anew("image shape may grow", maxshape=(5, SHAPE[0] + 1, SHAPE[1])),
+            self.made_anew("fill value 0", fillvalue=0),
+            self.made_anew("bitshuffle values", compression_opts=(64, 2), **stock),
+            self.made_anew("filter 1", compression="gzip"),
+            self.made_anew("more than one filter", compression_opts=(0, 2), shuffle=True, **stock),
+            self.made_anew("type int32, not u1", "/entry/data/frame_status",
+                           data=np.ones(5, "i4"), fillvalue=0),
+            self.made_anew("frame_status: shape", "/entry/data/frame_status",
+                           data=np.ones(4, "u1"), maxshape=(5,), chunks=(2,)),
+            self.made_anew("/entry/finished is not 1", "/entry/finished", data=np.zeros(1, "i4")),
+            self.with_attribute("image_nr_high 4", "image_nr_high", np.int32(4)),
+            self.with_attribute("no attribute image_nr_low of 32 bits", "image_nr_low", np.int64(1)),
+            self.with_attribute("not NUL-terminated", "channel", np.bytes_("threshold_1")),
+            self.cell("image_id of a written row", "image_id", 1, 7),
+            self.cell("image_id of a row without image", "image_id", 2, 3),
+            self.cell("frame_status outside", "frame_status", 2, 0),
+            self.cell("rows do not end at a written image", "frame_status", 4, 2),
+            ("no column write_time", lambda file: file.__delitem__("/entry/data/write_time")),
+            ("no column checksum", lambda file: file.__delitem__("/entry/data/checksum")),
+            ("unit is not s", lambda file: file["/entry/data/start_time"].attrs.__setitem__(
+                "units", np.bytes_("ms"))),
+            ("/entry/data is not NXdata", lambda file: file["/entry/data"].attrs.__delitem__(
+                "NX_class")),
+            ("user_data: variable-length", lambda file: file["/entry/data"].create_dataset(
+                "user_data", data=["{}"] * 5)),
+        ]
+        for expected, change in cases:
+            with self.subTest(expected):
+                broken = os.path.join(self.directory, "broken.h5")
+                shutil.copyfile(path, broken)
+                with h5py.File(broken, "r+", libver=("v110", "v110")) as file:
+                    change(file)
+                said = file_rules.check_data_file(broken)
+                self.assertTrue([line for line in said if expected in line], said)
+
+    def test_a_set_whose_files_do_not_fit_together_is_noticed(self):
+        s, _ = self.record(range(7), 7, settings=["writer.images_per_file=3"])
+        self.assert_rules(s)
+        with h5py.File(s["files"][1], "r") as file:
+            low = file["/entry/data/data"].attrs["image_nr_low"]
+        self.assertEqual(low, 4)
+        os.rename(s["files"][1], s["files"][1] + ".away")
+        self.assertTrue([line for line in file_rules.check_set(s["master"]) if "not there" in line])
+        shutil.copyfile(s["files"][2], s["files"][1])  # one image where three belong
+        said = "\n".join(file_rules.check_set(s["master"]))
+        for expected in ("image_nr_low is not 4", "differ in images", "nimages 7, but",
+                         "which has 1"):
+            self.assertIn(expected, said)
+
+    def test_a_superblock_of_other_bounds_is_noticed(self):
+        path = os.path.join(self.directory, "old.h5")
+        with h5py.File(path, "w", libver=("earliest", "v108")) as file:
+            file.create_dataset("/entry/data/data", (2, *SHAPE), "u2", chunks=(1, *SHAPE))
+        said = file_rules.check_data_file(path)
+        self.assertTrue([line for line in said if "superblock version 0" in line], said)
 
 
 class AgainstTheReference(RulesCase):

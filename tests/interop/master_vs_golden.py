@@ -266,6 +266,11 @@ for _ in sys.stdin:
 """
 
 
+def text(item, name, value):
+    """Sets a text attribute."""
+    item.attrs.create(name, np.bytes_(value))
+
+
 class TheRulesThemselves(SetCase):
     """A check that cannot fail is none: each broken rule must be noticed."""
 
@@ -320,11 +325,68 @@ class TheRulesThemselves(SetCase):
                 DETECTOR + "/transformations/translation"),
             "module_offset does not agree": self.replace(DETECTOR + "/beam_center_x", data=1.0),
             "axis omega: shape": self.replace(file_rules.AXES + "/omega", data=np.zeros(3)),
+            "axis omega: its increments do not": lambda f: f[
+                file_rules.AXES + "/omega_end"].write_direct(np.arange(10.) + 3),
+            "no omega_end or": lambda f: f.__delitem__(file_rules.AXES + "/omega_end"),
+            "axis omega is no rotation": lambda f: text(
+                f[file_rules.AXES + "/omega"], "transformation_type", "translation"),
+            "/entry/sample/depends_on is": self.replace(
+                "/entry/sample/depends_on", data=np.bytes_("/entry")),
+            "2 NXdata": lambda f: text(f["/entry/sample"], "NX_class", "NXdata"),
+            "start_time is not ISO 8601": self.replace(
+                "/entry/start_time", data=np.bytes_("22 Nov 2026")),
+            "end_time_estimated is not ISO 8601": self.replace(
+                "/entry/end_time_estimated", data=np.bytes_("2026-11-22 06:00:00")),
+            "/@file_time is not ISO 8601": lambda f: text(f, "file_time", "yesterday"),
+            "fast_pixel_direction: @vector": lambda f: f[
+                file_rules.MODULE + "/fast_pixel_direction"].attrs.modify("vector", [1., 0, 0]),
+            "slow_pixel_direction is not": self.replace(
+                file_rules.MODULE + "/slow_pixel_direction", data=1e-3),
+            "module_offset does not stand on": lambda f: text(
+                f[file_rules.MODULE + "/module_offset"], "depends_on", "."),
+            "detector_distance is not the distance": self.replace(
+                DETECTOR + "/detector_distance", data=.3),
+            "definition is not": self.replace("/entry/definition", data=np.bytes_("NXxx")),
+            "type is not": self.replace(DETECTOR + "/type", data=np.bytes_("CCD")),
+            "its chain names": lambda f: text(
+                f[DETECTOR + "/transformations/translation"], "depends_on", "/nowhere"),
+            "its chain has no end": lambda f: text(
+                f[DETECTOR + "/transformations/translation"], "depends_on",
+                DETECTOR + "/transformations/translation"),
+            "is not relative": lambda f: f["/entry/data"].__setitem__(
+                "data_000003", h5py.ExternalLink(
+                    os.path.join(os.path.dirname(f.filename), "gold_data_000002.h5"),
+                    "/entry/data/data")),
+            "fill value 0 is not": self.without_fill,
+            "type int32, not i8": self.replace(DETECTOR + "/saturation_value", data=np.int32(5)),
+            "unit is not m": lambda f: text(f[DETECTOR + "/distance"], "units", "mm"),
+            "pixel_mask has shape": self.other_mask,
         }
         for expected, change in cases.items():
             with self.subTest(expected):
                 self.assertTrue([line for line in self.broken(change) if expected in line],
                                 f"not noticed; said: {self.broken(change)}")
+
+    def without_fill(self, file):
+        """The virtual dataset with zeros where nothing is."""
+        data = file["/entry/data"]
+        plist = data["images"].id.get_create_plist()
+        layout = h5py.VirtualLayout(data["images"].shape, data["images"].dtype)
+        end = 0
+        for i in range(plist.get_virtual_count()):
+            rows = plist.get_virtual_vspace(i).get_regular_hyperslab()[3][0]
+            layout[end:end + rows] = h5py.VirtualSource(
+                plist.get_virtual_filename(i), plist.get_virtual_dsetname(i),
+                shape=(rows, HEIGHT, WIDTH))
+            end += rows
+        del data["images"]
+        data.create_virtual_dataset("images", layout, fillvalue=0)
+
+    def other_mask(self, file):
+        for path in (DETECTOR + "/pixel_mask", SPECIFIC + "/pixel_mask"):
+            del file[path]
+        file[DETECTOR + "/pixel_mask"] = np.zeros((HEIGHT, WIDTH - 1), "u4")
+        file[SPECIFIC + "/pixel_mask"] = file[DETECTOR + "/pixel_mask"]
 
     def test_a_mapping_beyond_its_source_is_noticed(self):
         make_master(self.directory, "long", [(self.path("gold_data_000001.h5"), 7)],

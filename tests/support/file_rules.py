@@ -64,6 +64,13 @@ FIELDS.update({MODULE + "/" + name: rule for name, rule in {
     "fast_pixel_direction": ("f8", "m", False),
     "slow_pixel_direction": ("f8", "m", False)}.items()})
 FIELDS[DETECTOR + "/transformations/translation"] = ("f8", "m", False)
+# What these always are.
+CONSTANTS = {"/entry/definition": b"NXmx", DETECTOR + "/type": b"HPC",
+             DETECTOR + "/underload_value": 0, SPECIFIC + "/ntrigger": 1,
+             MODULE + "/data_origin": (0, 0), MODULE + "/data_stride": (1, 1)}
+TIMES = ["/entry/start_time", "/entry/end_time_estimated", "/entry/end_time",
+         SPECIFIC + "/series_date"]
+ISO_8601 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d([.,]\d+)?(Z|[+-]\d\d:?\d\d)?")
 # name: (type, unit, may be missing)
 COLUMNS = {"image_id": ("u8", None), "frame_status": ("u1", None), "start_time": ("f8", "s"),
            "stop_time": ("f8", "s"), "real_time": ("f8", "s"), "arrival_time": ("i8", "ns"),
@@ -98,6 +105,10 @@ def walk(group, path=""):
             yield path + "/" + name, item
             if isinstance(item, h5py.Group):
                 yield from walk(item, path + "/" + name)
+
+
+def is_time(value):
+    return ISO_8601.fullmatch(text_of(value)) is not None
 
 
 class Check:
@@ -146,6 +157,12 @@ def raw_text(attribute):
     return bytes(value[()])
 
 
+def check_superblock(check, file):
+    """Of the bounds of HDF5 1.10: what SWMR needs, and readers of the format itself know."""
+    version = file.id.get_create_plist().get_version()[0]
+    check.that(version == 3, f"superblock version {version}, not 3")
+
+
 # --- data files -----------------------------------------------------------------------------------
 
 
@@ -184,8 +201,10 @@ def check_images(check, name, images, unlimited_allowed):
                        f"{name}: bitshuffle values {values}, not 0 3 {images.dtype.itemsize} 0 2")
         else:
             check.that(code == FILTER_LZ4, f"{name}: filter {code}")
-    for key in ("image_nr_low", "image_nr_high", "channel"):
-        check.that(key in images.attrs, f"{name}: no attribute {key}")
+    for key in ("image_nr_low", "image_nr_high"):
+        check.that(key in images.attrs and images.attrs[key].dtype == np.dtype("i4"),
+                   f"{name}: no attribute {key} of 32 bits")
+    check.that(text_of(images.attrs.get("channel", b"")), f"{name}: no attribute channel")
     return rows
 
 
@@ -203,6 +222,9 @@ def check_columns(check, data, rows, low, datasets):
         if check.that(name in data, f"no column {name}"):
             check.that(data[name].dtype == np.dtype("u8"), f"{name}: type {data[name].dtype}")
             check.that(data[name].shape == (rows,), f"{name}: shape {data[name].shape}")
+    if "user_data" in data:
+        check.that(data["user_data"].shape == (rows,), f"user_data: shape {data['user_data'].shape}")
+        check.text_form("user_data", data["user_data"].id.get_type(), None)
     if "image_id" not in data or "frame_status" not in data:
         return
     ids, status = data["image_id"][()], data["frame_status"][()]
@@ -219,6 +241,7 @@ def check_data_file(path, unlimited_allowed=False, last=True):
     """A closed data file. `last`: nothing is behind it, so its rows end at a written image."""
     check = Check(path)
     with open_to_read(path) as file:
+        check_superblock(check, file)
         check.texts(file)
         data = file["/entry/data"]
         for where, name in (("/entry", "NXentry"), ("/entry/data", "NXdata")):
@@ -265,6 +288,10 @@ def check_fields(check, file):
                    f"{path}: unit is not {unit}")
         if kind == "f8":
             check.that(not np.any(np.isnan(item[()])), f"{path}: NaN instead of being left out")
+    for path, value in CONSTANTS.items():
+        check.that(np.array_equal(value_of(file, path), value), f"{path} is not {value}")
+    for path in TIMES:
+        check.that(path not in file or is_time(file[path][()]), f"{path} is not ISO 8601")
 
 
 def check_chains(check, file):
@@ -327,16 +354,46 @@ def check_geometry(check, file, rows):
                    np.allclose(file[offset].attrs["vector"], unit),
                    "module_offset does not agree with the beam centre")
     translation = DETECTOR + "/transformations/translation"
-    check.that(value_of(file, translation) == value_of(file, DETECTOR + "/distance"),
-               "the translation is not the distance")
+    for path in (translation, DETECTOR + "/detector_distance"):
+        check.that(value_of(file, path) == value_of(file, DETECTOR + "/distance"),
+                   f"{path} is not the distance")
+    for path, vector, value, below in (
+            (translation, (0, 0, 1), None, "."), (offset, None, None, translation),
+            (MODULE + "/fast_pixel_direction", (-1, 0, 0), size[0], offset),
+            (MODULE + "/slow_pixel_direction", (0, -1, 0), size[1], offset)):
+        if path not in file:
+            continue
+        attributes = file[path].attrs
+        check.that(vector is None or np.array_equal(attributes.get("vector"), vector),
+                   f"{path}: @vector is not {vector}")
+        check.that(value is None or value_of(file, path) == value, f"{path} is not {value}")
+        check.that(below not in file and below != "." or
+                   text_of(attributes.get("depends_on", b"")) == below,
+                   f"{path} does not stand on {below}")
+        check.that(text_of(attributes.get("transformation_type", b"")) == "translation",
+                   f"{path} is no translation")
+    check_axes(check, file, rows)
+
+
+def check_axes(check, file, rows):
+    sample = text_of(value_of(file, "/entry/sample/depends_on") or b"")
+    check.that(sample == "." or sample.startswith(AXES + "/"),
+               f"/entry/sample/depends_on is {sample}")
     for name, item in file[AXES].items():
         if name.endswith("_increment_set") or name.endswith("_end"):
             check.that(item.shape == (rows,), f"{name}: shape {item.shape}, not ({rows},)")
             continue
         check.that(item.shape == (rows,), f"axis {name}: shape {item.shape}, not ({rows},)")
         check.that(text_of(item.attrs.get("units", b"")) == "degree", f"axis {name}: no degree")
-        for suffix in ("_end", "_increment_set"):
-            check.that(name + suffix in file[AXES], f"axis {name}: no {name}{suffix}")
+        check.that(text_of(item.attrs.get("transformation_type", b"")) == "rotation",
+                   f"axis {name} is no rotation")
+        parts = [value_of(file[AXES], name + suffix) for suffix in ("_end", "_increment_set")]
+        there = all(part is not None for part in parts)
+        check.that(there, f"axis {name}: no {name}_end or {name}_increment_set")
+        if there and all(part.shape == item.shape for part in parts):
+            check.that(np.allclose(item[()] + parts[1], parts[0]) and
+                       np.allclose(np.diff(item[()]), parts[1][:-1]),
+                       f"axis {name}: its increments do not lead from one value to the next")
 
 
 def check_virtual(check, file, state):
@@ -369,7 +426,11 @@ def check_virtual(check, file, state):
             continue
         with open_to_read(source) as data:
             where = plist.get_virtual_dsetname(i)
-            if check.that(where in data, f"{signal}: {name} has no {where}") and not grows:
+            if check.that(where in data, f"{signal}: {name} has no {where}"):
+                check.that(data[where].dtype == images.dtype and
+                           data[where].shape[1:] == images.shape[1:],
+                           f"{signal}: {name} holds {data[where].dtype} {data[where].shape[1:]}")
+            if where in data and not grows:
                 check.that(block <= data[where].shape[0],
                            f"{signal}: maps {block} rows of {name}, which has "
                            f"{data[where].shape[0]}")
@@ -380,6 +441,7 @@ def check_virtual(check, file, state):
 def check_root(check, file, path):
     for name in ("default", "file_name", "file_time", "HDF5_Version", "creator", "sluice_state"):
         check.that(name in file.attrs, f"no /@{name}")
+    check.that(is_time(file.attrs.get("file_time", b"")), "/@file_time is not ISO 8601")
     check.that(text_of(file.attrs.get("file_name", b"")) == os.path.basename(path),
                "/@file_name is not the file's name")
     state = text_of(file.attrs.get("sluice_state", b""))
@@ -412,13 +474,25 @@ def check_names(check, file, nxs):
     check.that(data == [f"data_{i + 1:06d}" for i in range(len(data))], f"links have holes: {data}")
 
 
+def check_links(check, file):
+    """Relative where the data file lies beside the master, so that a set can be moved."""
+    data, directory = file["/entry/data"], os.path.dirname(os.path.abspath(file.filename))
+    for name in data:
+        link = data.get(name, getlink=True)
+        if isinstance(link, h5py.ExternalLink):
+            check.that(os.path.dirname(link.filename) != directory,
+                       f"the link {name} is not relative")
+
+
 def check_master(path):
     """A master or NXmx file by itself; its sources must be there."""
     check = Check(path)
     nxs = path.endswith(".nxs")
     with open_to_read(path) as file:
         state = check_root(check, file, path)
+        check_superblock(check, file)
         check.texts(file)
+        check_links(check, file)
         check_names(check, file, nxs)
         check_fields(check, file)
         images = check_virtual(check, file, state)
