@@ -444,7 +444,9 @@ static void run(struct ingest *ingest, const sigset_t *signals)
         number = wait_signal(signals, sluice_supervisor_interval_ns(&ingest->supervisor));
         sluice_supervisor_look(&ingest->supervisor, ingest->counters, sluice_clock_system());
     }
-    sluice_supervisor_stopping(&ingest->supervisor, "closing files");
+    /* draining, giving up, and a stdout that nobody reads: then it has left */
+    sluice_supervisor_stopping(&ingest->supervisor, "closing files",
+                               ingest->config.writer.drain_timeout_ns + 3 * GIVE_UP_NS);
     if (number > 0 && number != SIGUSR1) {
         sluice_log_info("ingest", "%s: draining; a second one gives up what is not written yet",
                         strsignal(number));

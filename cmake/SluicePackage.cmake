@@ -77,7 +77,7 @@ set(CPACK_DEBIAN_RUNTIME_PACKAGE_RECOMMENDS "hdf5-filter-plugin, bitshuffle")
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_CONTROL_EXTRA "${package}/postinst;${package}/prerm")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 
-get_property(components GLOBAL PROPERTY SLUICE_COMPONENTS)
+get_cmake_property(components COMPONENTS) # of every install() so far
 if("development" IN_LIST components)
     list(APPEND CPACK_COMPONENTS_ALL development)
     set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libsluice-follow-dev)

@@ -22,7 +22,7 @@
 #define SEND_WAIT_US     100000
 #define LOOKS_A_WATCHDOG 4
 #define LOOK_MAX_NS      SLUICE_NS_PER_S
-#define MESSAGE_BYTES    (SLUICE_SUPERVISOR_STATUS_BYTES + 64)
+#define MESSAGE_BYTES    (SLUICE_SUPERVISOR_STATUS_BYTES + 128)
 
 static void send_text(struct sluice_supervisor *supervisor, const char *text)
 {
@@ -129,9 +129,13 @@ void sluice_supervisor_ready(struct sluice_supervisor *supervisor, const char *s
     send_state(supervisor, "READY=1\n", status);
 }
 
-void sluice_supervisor_stopping(struct sluice_supervisor *supervisor, const char *status)
+void sluice_supervisor_stopping(struct sluice_supervisor *supervisor, const char *status,
+                                int64_t limit_ns)
 {
-    send_state(supervisor, "STOPPING=1\n", status);
+    char state[64];
+    snprintf(state, sizeof(state), "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRId64 "\n",
+             limit_ns / SLUICE_NS_PER_US);
+    send_state(supervisor, state, status);
 }
 
 void sluice_supervisor_status(struct sluice_supervisor *supervisor, const char *format, ...)

@@ -47,7 +47,9 @@ void sluice_supervisor_watch(struct sluice_supervisor *supervisor,
                              const struct sluice_agent *agent);
 
 void sluice_supervisor_ready(struct sluice_supervisor *supervisor, const char *status);
-void sluice_supervisor_stopping(struct sluice_supervisor *supervisor, const char *status);
+/* Also that it may take `limit_ns`, whatever the unit's TimeoutStopSec. */
+void sluice_supervisor_stopping(struct sluice_supervisor *supervisor, const char *status,
+                                int64_t limit_ns);
 /* One line for people (systemctl status); sent when it differs from the last one. */
 void sluice_supervisor_status(struct sluice_supervisor *supervisor, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

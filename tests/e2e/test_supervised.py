@@ -101,7 +101,8 @@ class Supervised(e2e.Case):
         self.assertEqual([], [t for t in manager.texts() if "STOPPING" in t])
         ingest.signal()
         self.assertEqual(0, ingest.wait())
-        self.assertEqual("STOPPING=1\nSTATUS=closing files\n", manager.wait("STOPPING"))
+        self.assertEqual("STOPPING=1\nEXTEND_TIMEOUT_USEC=60000000\nSTATUS=closing files\n",
+                         manager.wait("STOPPING"))
 
     def test_an_abstract_socket_and_an_end_by_itself(self):
         manager = self.manager(f"@sluice-e2e-{os.getpid()}")

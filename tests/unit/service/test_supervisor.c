@@ -90,8 +90,9 @@ static void states_are_told(void **state)
     assert_string_equal(heard(fixture), "READY=1\nSTATUS=waiting\n");
     sluice_supervisor_status(&fixture->supervisor, "a line\nREADY=0 %d", 7);
     assert_string_equal(heard(fixture), "STATUS=a line READY=0 7\n");
-    sluice_supervisor_stopping(&fixture->supervisor, "closing");
-    assert_string_equal(heard(fixture), "STOPPING=1\nSTATUS=closing\n");
+    sluice_supervisor_stopping(&fixture->supervisor, "closing", 7 * SLUICE_NS_PER_S);
+    assert_string_equal(heard(fixture),
+                        "STOPPING=1\nEXTEND_TIMEOUT_USEC=7000000\nSTATUS=closing\n");
 }
 
 static void a_status_is_sent_when_it_changes(void **state)
