@@ -201,10 +201,12 @@ static enum sluice_status open_group(struct sluice_follow_file *file,
         *group = H5I_INVALID_HID;
     }
     H5Eclear2(H5E_DEFAULT);
-    if (found == 0 || (known && found != known))
+    if (found == 0)
+        return sluice_error_set(error, SLUICE_MISMATCH, "%s holds no images [n, y, x]", file->path);
+    if (known && found != known)
         return sluice_error_set(error, SLUICE_MISMATCH,
-                                "%s: %u image datasets [n, y, x], expected %s", file->path, found,
-                                known ? "those of the first file" : "some");
+                                "%s has %u image datasets, the files before it have %u", file->path,
+                                found, known);
     return SLUICE_OK;
 }
 

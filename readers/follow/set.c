@@ -267,7 +267,7 @@ static enum sluice_status resolve_existing(struct sluice_set *set, const char *p
 {
     uint64_t sources = 0;
     enum sluice_h5_flag flag = sluice_follow_h5_flag(path);
-    if (flag == SLUICE_H5_CREATED)
+    if (flag == SLUICE_H5_CREATED && H5Fis_hdf5(path) <= 0)
         return sluice_error_set(error, SLUICE_NOT_FOUND, "%s is not an HDF5 file, or not one yet",
                                 path);
     if (flag == SLUICE_H5_CLOSED && !read_master(set, path, true, &sources))
@@ -295,6 +295,8 @@ enum sluice_status sluice_set_resolve(struct sluice_set *set, const char *path,
                                 path);
     size_t name_bytes;
     uint64_t number;
+    enum sluice_status status = SLUICE_OK;
+    struct sluice_error own = {0};
     if (parse_data_name(base, &name_bytes, &number)) {
         snprintf(set->name, sizeof(set->name), "%.*s", (int)name_bytes, base);
     } else {
@@ -303,13 +305,17 @@ enum sluice_status sluice_set_resolve(struct sluice_set *set, const char *path,
         if (!master)
             name_bytes = strlen(base);
         snprintf(set->name, sizeof(set->name), "%.*s", (int)name_bytes, base);
-        if (exists) {
-            enum sluice_status status = resolve_existing(set, path, master, error);
-            if (status != SLUICE_OK)
-                return status;
-        }
+        if (exists)
+            status = resolve_existing(set, path, master, error ? error : &own);
+        if (status != SLUICE_OK && !master)
+            return status;
     }
     sluice_set_scan(set);
+    if (status != SLUICE_OK) { /* a damaged master: its data files are found by name */
+        if (set->count == 0)
+            return status;
+        sluice_error_clear(error);
+    }
     sluice_set_read_master(set);
     if (set->count == 0)
         return sluice_error_set(error, SLUICE_NOT_FOUND,

@@ -74,20 +74,15 @@ static bool read_rows(hid_t space, struct sluice_mapping *mapping)
     return true;
 }
 
+/* All of a source is mapped without its extent: then it is as long as what it is mapped to. */
 static void read_source_rows(hid_t space, struct sluice_mapping *mapping)
 {
-    hsize_t start[H5S_MAX_RANK] = {0}, end[H5S_MAX_RANK] = {0}, extent[H5S_MAX_RANK] = {0};
-    int rank = H5Sget_simple_extent_ndims(space);
-    if (rank < 3) { /* one image */
-        mapping->source_end = 1;
-        return;
-    }
-    H5Sget_simple_extent_dims(space, extent, NULL);
+    hsize_t start[H5S_MAX_RANK] = {0}, end[H5S_MAX_RANK] = {0};
     if (mapping->unlimited)
         return;
-    if (H5Sget_select_type(space) == H5S_SEL_ALL) {
-        mapping->source_end = extent[0];
-    } else if (H5Sget_select_bounds(space, start, end) >= 0) {
+    mapping->source_end = mapping->count * mapping->block;
+    if (H5Sget_simple_extent_ndims(space) >= 3 && H5Sget_select_type(space) != H5S_SEL_ALL &&
+        H5Sget_select_bounds(space, start, end) >= 0) {
         mapping->source_first = start[0];
         mapping->source_end = end[0] + 1;
     }
