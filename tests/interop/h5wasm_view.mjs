@@ -4,18 +4,12 @@
 // goes from the root to the default data as NeXus says, writes its values to FOLDER/images and the
 // mask to FOLDER/mask (raw, little-endian), and says as JSON what else it found.
 import { writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { join } from "node:path";
+import { open } from "./h5wasm_open.mjs";
 
 const [, , modules, path, folder] = process.argv;
-const load = (file) => import(pathToFileURL(resolve(modules, file)));
-const { default: h5wasm } = await load("h5wasm/dist/node/hdf5_hl.js");
-const module = await h5wasm.ready;
-module.insert_plugin_search_path(resolve(modules, "h5wasm-plugins/plugins"), 0);
-module.activate_throwing_error_handler();
-
+const file = await open(modules, path);
 const text = (object, name) => object.attrs[name].value;
-const file = new h5wasm.File(path, "r");
 const entry = `/${text(file, "default")}`;
 const group = `${entry}/${text(file.get(entry), "default")}`;
 const name = `${group}/${text(file.get(group), "signal")}`;
