@@ -14,7 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "bench/detector/json_scan.h"
+#include "bench/detector/json_edit.h"
 #include "bench/detector/wire.h"
 
 /* Where the ending of a message's file begins: ".cbor" or ".partNN"; NULL: it is another file. */

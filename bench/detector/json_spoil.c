@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "bench/detector/json_scan.h"
+#include "bench/detector/json_edit.h"
 #include "bench/detector/random.h"
 
 #define SIZE_BYTES 8 /* u64 BE at the beginning of a framed blob */
@@ -20,46 +20,29 @@ static void splice_text(struct sluice_cbor *message, struct sluice_cbor_range ra
                        (struct sluice_span){(const uint8_t *)text, strlen(text)});
 }
 
-static void splice_uint(struct sluice_cbor *message, struct sluice_cbor_range range, uint64_t value)
+/* The shape that the description announces. */
+static bool find_shape(const struct sluice_cbor *description, struct sluice_cbor_range *range,
+                       uint64_t shape[2])
 {
-    char text[24];
-    snprintf(text, sizeof text, "%llu", (unsigned long long)value);
-    splice_text(message, range, text);
+    return sluice_json_find_pair(sluice_cbor_span(description), "shape", range, shape);
 }
 
-void sluice_json_replace_uint(struct sluice_cbor *text, const char *key, uint64_t value)
+static void announce_shape(struct sluice_cbor *description, struct sluice_cbor_range range,
+                           const uint64_t shape[2])
 {
-    struct sluice_cbor_range range;
-    if (!text->failed && sluice_json_find(sluice_cbor_span(text), key, &range))
-        splice_uint(text, range, value);
-}
-
-/* The rows that the description announces. */
-static bool find_rows(const struct sluice_cbor *description, uint32_t element,
-                      struct sluice_cbor_range *range, uint64_t *rows)
-{
-    struct sluice_cbor_range shape;
-    struct sluice_span text = sluice_cbor_span(description);
-    return sluice_json_find(text, "shape", &shape) &&
-           sluice_json_element(text, shape, element, range, rows);
+    char text[64];
+    snprintf(text, sizeof text, "[%llu,%llu]", (unsigned long long)shape[0],
+             (unsigned long long)shape[1]);
+    splice_text(description, range, text);
 }
 
 static bool find_dtype(const struct sluice_cbor *description, struct sluice_cbor_range *range,
                        enum sluice_dtype *dtype)
 {
     struct sluice_span text = sluice_cbor_span(description);
-    return sluice_json_find(text, "type", range) && range->end - range->begin > 2 &&
+    return sluice_json_find(text, "type", range) &&
            sluice_dtype_from_name(
-               (struct sluice_span){text.data + range->begin + 1, range->end - range->begin - 2},
-               dtype);
-}
-
-static void announce_type(struct sluice_cbor *description, struct sluice_cbor_range range,
-                          enum sluice_dtype dtype)
-{
-    char text[32];
-    snprintf(text, sizeof text, "\"%s\"", sluice_dtype_name(dtype));
-    splice_text(description, range, text);
+               (struct sluice_span){text.data + range->begin, range->end - range->begin}, dtype);
 }
 
 /* One row less, in the header and in the pixels (array-1.0, whose blobs are raw). */
@@ -67,11 +50,12 @@ static void reshape(struct sluice_multipart *message, const struct sluice_json_l
 {
     struct sluice_cbor *description = &message->part[layout->description];
     struct sluice_cbor_range range;
-    uint64_t rows;
-    if (!find_rows(description, layout->rows, &range, &rows) || rows < 2)
+    uint64_t shape[2];
+    if (!find_shape(description, &range, shape) || shape[layout->rows] < 2)
         return;
-    message->part[layout->blob].bytes -= message->part[layout->blob].bytes / rows;
-    splice_uint(description, range, rows - 1);
+    message->part[layout->blob].bytes -= message->part[layout->blob].bytes / shape[layout->rows];
+    shape[layout->rows]--;
+    announce_shape(description, range, shape);
 }
 
 /* The same bytes as elements of another type of their size. */
@@ -86,7 +70,7 @@ static void retype(struct sluice_multipart *message, const struct sluice_json_la
     struct sluice_cbor_range range;
     enum sluice_dtype dtype;
     if (find_dtype(&message->part[layout->description], &range, &dtype))
-        announce_type(&message->part[layout->description], range, others[dtype]);
+        splice_text(&message->part[layout->description], range, sluice_dtype_name(others[dtype]));
 }
 
 static void corrupt(struct sluice_multipart *message, const struct sluice_json_layout *layout,
@@ -124,9 +108,11 @@ static void announce_more_rows(struct sluice_multipart *message,
                                const struct sluice_json_layout *layout)
 {
     struct sluice_cbor_range range;
-    uint64_t rows;
-    if (find_rows(&message->part[layout->description], layout->rows, &range, &rows))
-        splice_uint(&message->part[layout->description], range, rows + 1);
+    uint64_t shape[2];
+    if (!find_shape(&message->part[layout->description], &range, shape))
+        return;
+    shape[layout->rows]++;
+    announce_shape(&message->part[layout->description], range, shape);
 }
 
 static void announce_another_size(struct sluice_multipart *message,
@@ -135,8 +121,8 @@ static void announce_another_size(struct sluice_multipart *message,
     struct sluice_cbor_range range;
     enum sluice_dtype dtype;
     if (find_dtype(&message->part[layout->description], &range, &dtype))
-        announce_type(&message->part[layout->description], range,
-                      sluice_dtype_bytes(dtype) == 4 ? SLUICE_U16 : SLUICE_U32);
+        splice_text(&message->part[layout->description], range,
+                    sluice_dtype_bytes(dtype) == 4 ? "uint16" : "uint32");
 }
 
 static void fill_with_random(struct sluice_multipart *message, struct sluice_random *random)

@@ -17,7 +17,4 @@ struct sluice_json_layout {
 void sluice_json_alter(struct sluice_multipart *message, const struct sluice_json_layout *layout,
                        const struct sluice_alteration *alteration);
 
-/* Replaces the value of a top key by a number; does nothing where there is no such key. */
-void sluice_json_replace_uint(struct sluice_cbor *text, const char *key, uint64_t value);
-
 #endif

@@ -2,7 +2,7 @@
  *
  * array-1.0: two parts, a JSON header and raw pixels. Nothing tells where an acquisition begins or
  * ends, or to which one a frame belongs; frames are numbered from anywhere. */
-#include "bench/detector/json_scan.h"
+#include "bench/detector/json_edit.h"
 #include "bench/detector/json_spoil.h"
 #include "bench/detector/wire.h"
 

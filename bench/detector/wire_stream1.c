@@ -4,7 +4,7 @@
  * has detail `none` nothing tells how many images will come. */
 #include <string.h>
 
-#include "bench/detector/json_scan.h"
+#include "bench/detector/json_edit.h"
 #include "bench/detector/json_spoil.h"
 #include "bench/detector/wire.h"
 
@@ -94,8 +94,8 @@ static void alter(struct sluice_multipart *message, const struct sluice_identity
     struct sluice_cbor_range encoding;
     (void)identity; /* stamped already */
     if (sluice_json_find(description, "encoding", &encoding))
-        layout.framed = encoding.end - encoding.begin > 3 &&
-                        memcmp(description.data + encoding.begin, "\"bs", 3) == 0;
+        layout.framed = encoding.end - encoding.begin > 2 &&
+                        memcmp(description.data + encoding.begin, "bs", 2) == 0;
     sluice_json_alter(message, &layout, alteration);
 }
 
