@@ -2,9 +2,9 @@
  *
  * `sluice ingest`, the daemon: puts source, writer and service together and waits.
  *
- *   source agent ==ring==> writer agent ==events==> service agent --> stdout, notices
- *        ^                     |
- *        +----- free slots ----+
+ *   source agent ==handover==> writer agent ==events==> service agent --> stdout, notices
+ *        ^    [codec workers]      |
+ *        +------- free slots ------+
  *
  * The main thread owns the signals. The first SIGINT, SIGTERM or SIGHUP drains: the source takes
  * what is there already and closes the series, the writer writes what is in the ring, all within
@@ -31,6 +31,7 @@
 #include "core/counters.h"
 #include "core/json.h"
 #include "core/log.h"
+#include "ingest/encode/encode.h"
 #include "ingest/service/service.h"
 #include "ingest/service/supervisor.h"
 #include "ingest/source/source.h"
@@ -51,11 +52,13 @@ const struct option sluice_options_ingest[] = {
 struct ingest {
     struct sluice_config config;
     struct sluice_counters *counters;
-    struct sluice_spsc to_writer, to_source;
-    struct sluice_wake writer_wake, source_wake;
+    struct sluice_handover to_writer;
+    struct sluice_spsc to_source;
+    struct sluice_wake source_wake;
     struct sluice_progress progress;
     struct sluice_events events;
     struct sluice_source *source;
+    struct sluice_encode *encode; /* NULL: codec.filter is keep */
     struct sluice_writer *writer;
     struct sluice_service *service;
     struct sluice_agent source_agent, writer_agent, service_agent;
@@ -272,6 +275,25 @@ static enum sluice_status open_counters(struct ingest *ingest, struct sluice_err
     return status;
 }
 
+/* Source thread; the source was created before the workers. */
+static void announce(void *context, const struct sluice_series *series)
+{
+    sluice_encode_announce(((struct ingest *)context)->encode, series);
+}
+
+static enum sluice_status create_encode(struct ingest *ingest, uint32_t slots,
+                                        struct sluice_error *error)
+{
+    const struct sluice_encode_ports ports = {
+        .handover = &ingest->to_writer,
+        .frames = sluice_source_frames(ingest->source),
+        .slot_count = slots,
+        .counters = ingest->counters,
+        .clock = sluice_clock_system(),
+    };
+    return sluice_encode_create(&ingest->config.codec, &ports, &ingest->encode, error);
+}
+
 static enum sluice_status create(struct ingest *ingest, struct sluice_error *error)
 {
     const struct sluice_clock *clock = sluice_clock_system();
@@ -282,7 +304,8 @@ static enum sluice_status create(struct ingest *ingest, struct sluice_error *err
     if (status != SLUICE_OK) {
         return status;
     }
-    if (sluice_spsc_init(&ingest->to_writer, slots, 0) != SLUICE_OK ||
+    const uint32_t workers = sluice_encode_worker_count(&ingest->config.codec);
+    if (sluice_handover_init(&ingest->to_writer, workers, slots) != SLUICE_OK ||
         sluice_spsc_init(&ingest->to_source, slots, 0) != SLUICE_OK ||
         sluice_events_init(&ingest->events) != SLUICE_OK) {
         return sluice_error_set(error, SLUICE_NO_MEMORY, "no memory for the rings");
@@ -290,21 +313,24 @@ static enum sluice_status create(struct ingest *ingest, struct sluice_error *err
     ingest->events_made = true;
     const struct sluice_source_ports source_ports = {
         .out = &ingest->to_writer,
-        .out_wake = &ingest->writer_wake,
         .free = &ingest->to_source,
         .free_wake = &ingest->source_wake,
         .progress = &ingest->progress,
         .counters = ingest->counters,
         .clock = clock,
+        .announce = workers > 0 ? announce : NULL,
+        .announce_context = ingest,
     };
     status = sluice_source_create(&source_settings, &source_ports, &ingest->source, error);
+    if (status == SLUICE_OK && workers > 0) {
+        status = create_encode(ingest, slots, error);
+    }
     if (status != SLUICE_OK) {
         return status;
     }
     const struct sluice_writer_ports writer_ports = {
         .frames = sluice_source_frames(ingest->source),
         .in = &ingest->to_writer,
-        .in_wake = &ingest->writer_wake,
         .free = &ingest->to_source,
         .free_wake = &ingest->source_wake,
         .events = &ingest->events,
@@ -338,6 +364,9 @@ static enum sluice_status start(struct ingest *ingest, struct sluice_error *erro
         status = sluice_agent_start(&ingest->writer_agent, &sluice_writer_agent_ops, ingest->writer,
                                     &ingest->config.writer_agent, error);
     }
+    if (status == SLUICE_OK && ingest->encode != NULL) {
+        status = sluice_encode_start(ingest->encode, error);
+    }
     if (status == SLUICE_OK) {
         status = sluice_agent_start(&ingest->source_agent, &sluice_source_agent_ops, ingest->source,
                                     &ingest->config.source_agent, error);
@@ -350,11 +379,12 @@ static void destroy(struct ingest *ingest)
     sluice_supervisor_close(&ingest->supervisor);
     sluice_service_destroy(ingest->service);
     sluice_writer_destroy(ingest->writer);
+    sluice_encode_destroy(ingest->encode);
     sluice_source_destroy(ingest->source);
     if (ingest->events_made) {
         sluice_events_close(&ingest->events);
     }
-    sluice_spsc_close(&ingest->to_writer);
+    sluice_handover_close(&ingest->to_writer);
     sluice_spsc_close(&ingest->to_source);
     sluice_counters_destroy(ingest->counters);
     sluice_config_close(&ingest->config);
@@ -408,6 +438,9 @@ static void drain(struct ingest *ingest, const sigset_t *signals)
             sluice_log_warning("ingest", "%s: giving up what is not written yet",
                                again ? "second signal" : "writer.drain_timeout_ms is over");
             sluice_writer_give_up(ingest->writer);
+            if (ingest->encode != NULL) {
+                sluice_encode_give_up(ingest->encode);
+            }
             given_up = true;
             deadline_ns = sluice_now_ns(clock) + GIVE_UP_NS;
         }
@@ -433,6 +466,11 @@ static void end_service(struct ingest *ingest, const sigset_t *signals)
 
 static void run(struct ingest *ingest, const sigset_t *signals)
 {
+    if (ingest->encode != NULL) {
+        sluice_log_info("ingest", "images are stored as %s by %" PRIu32 " codec workers",
+                        sluice_encoding_name(sluice_encode_encoding(&ingest->config.codec)),
+                        sluice_encode_worker_count(&ingest->config.codec));
+    }
     sluice_log_info("ingest", "%s %s, writing to %s, ready",
                     ingest->config.source.bind ? "bound to" : "connected to",
                     sluice_source_endpoint(ingest->source), ingest->config.writer.directories[0]);
@@ -455,6 +493,9 @@ static void run(struct ingest *ingest, const sigset_t *signals)
     }
     sluice_agent_join(&ingest->source_agent);
     sluice_agent_join(&ingest->writer_agent);
+    if (ingest->encode != NULL) {
+        sluice_encode_finish(ingest->encode);
+    }
     end_service(ingest, signals);
 }
 

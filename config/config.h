@@ -15,6 +15,7 @@
 #include "core/agent.h"
 #include "core/error.h"
 #include "core/log.h"
+#include "ingest/encode/settings.h"
 #include "ingest/source/settings.h"
 #include "writer/settings.h"
 
@@ -24,10 +25,6 @@ enum sluice_config_key_id {
 #include "config/keys.def"
 #undef X
     SLUICE_KEY_COUNT,
-};
-
-enum sluice_codec_filter {
-    SLUICE_CODEC_KEEP, /* store what came */
 };
 
 /* Where a value came from. */
@@ -43,8 +40,7 @@ struct sluice_config {
     enum sluice_log_level log_level;
     struct sluice_source_settings source; /* series_max stays 0: it is no key */
     struct sluice_agent_settings source_agent;
-    enum sluice_codec_filter codec_filter;
-    uint32_t codec_workers;
+    struct sluice_encode_settings codec;
     struct sluice_writer_settings writer;
     struct sluice_agent_settings writer_agent;
     const char *notify_endpoint;

@@ -75,6 +75,13 @@ void sluice_counter_add(struct sluice_counters *counters, enum sluice_counter co
         sluice_counter_set(counters, counter, sluice_load_relaxed(counters->values[counter]) + n);
 }
 
+void sluice_counter_add_shared(struct sluice_counters *counters, enum sluice_counter counter,
+                               uint64_t n)
+{
+    if (counters != NULL && !counters->read_only)
+        sluice_add_relaxed(counters->values[counter], n);
+}
+
 void sluice_counter_max(struct sluice_counters *counters, enum sluice_counter counter, uint64_t v)
 {
     if (counters != NULL && v > sluice_load_relaxed(counters->values[counter]))

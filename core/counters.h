@@ -3,7 +3,8 @@
  * Counters and distinct errors of one running instance, in one mapped file that any process may
  * read while it runs and after it has died. The table is counters.def.
  *
- * Each counter has one owner thread; adding and setting are plain relaxed stores, wait-free. The
+ * Each counter has one owner thread (those of the codec workers have several, see add_shared);
+ * adding and setting are plain relaxed stores, wait-free. The
  * error log keeps one entry a distinct text (count, first, last), any thread, under a lock: cold.
  */
 #ifndef SLUICE_CORE_COUNTERS_H
@@ -45,6 +46,9 @@ void sluice_counter_add(struct sluice_counters *counters, enum sluice_counter co
 void sluice_counter_set(struct sluice_counters *counters, enum sluice_counter counter, uint64_t v);
 /* Sets when `v` is larger than what is there. */
 void sluice_counter_max(struct sluice_counters *counters, enum sluice_counter counter, uint64_t v);
+/* For the counters whose owner is "encode": several threads add, one atomic operation. */
+void sluice_counter_add_shared(struct sluice_counters *counters, enum sluice_counter counter,
+                               uint64_t n);
 /* Any thread. */
 uint64_t sluice_counter_get(const struct sluice_counters *counters, enum sluice_counter counter);
 

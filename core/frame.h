@@ -7,14 +7,16 @@
  *   frame   what fills a ring slot: an image, or the opening or close of a series
  *
  * A frame holds no pixels: its spans point into the received message, which stays in the slot where
- * libzmq put it until the writer gives the slot back. Ownership: whoever holds the slot number owns
- * the frame; the rings hand it over. */
+ * libzmq put it until the writer gives the slot back, or into a buffer that a codec worker filled.
+ * Ownership: whoever holds the slot number owns the frame; the rings hand it over. */
 #ifndef SLUICE_CORE_FRAME_H
 #define SLUICE_CORE_FRAME_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "core/status.h"
 
 #define SLUICE_PLANES_MAX 32
 #define SLUICE_NAME_BYTES 64 /* channel, axis: with the closing NUL */
@@ -104,6 +106,7 @@ struct sluice_source_counts {
 
 struct sluice_arm;
 struct sluice_series;
+struct sluice_pool; /* ingest/ring/pool.h */
 
 /* What the writer tells the source back: the series_serial of the newest series of which every
  * expected image is visible [edge COMPLETE], and how many images an arm wants of the next series
@@ -126,6 +129,12 @@ struct sluice_frame {
     uint64_t stop_number;           /* STOPPED */
     enum sluice_ended_by ended_by;  /* CLOSE */
     struct sluice_source_counts source_counts; /* CLOSE */
+
+    /* IMAGE, set by the codec worker that it went through; zero where it went through none */
+    struct sluice_pool *pool; /* its `buffer` holds encoded planes and has to be given back */
+    uint32_t buffer;
+    enum sluice_status encode_status; /* not OK: could not be encoded, must not be stored */
+    uint32_t bad_plane;               /* of a status that is not OK */
 };
 
 #endif

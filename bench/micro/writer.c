@@ -30,8 +30,9 @@ struct rig {
     struct sluice_config config;
     struct sluice_capture capture;
     struct sluice_frame frames[SLOTS];
-    struct sluice_spsc in, free;
-    struct sluice_wake in_wake, free_wake;
+    struct sluice_handover in;
+    struct sluice_spsc free;
+    struct sluice_wake free_wake;
     struct sluice_progress progress;
     struct sluice_events events;
     struct sluice_writer *writer;
@@ -50,7 +51,7 @@ static void rig_destroy(struct rig *rig)
 {
     sluice_writer_destroy(rig->writer);
     sluice_events_close(&rig->events);
-    sluice_spsc_close(&rig->in);
+    sluice_handover_close(&rig->in);
     sluice_spsc_close(&rig->free);
     sluice_capture_close(&rig->capture);
     sluice_config_close(&rig->config);
@@ -114,7 +115,6 @@ static enum sluice_status open_writer(struct rig *rig)
     if (status == SLUICE_OK) {
         const struct sluice_writer_ports ports = {.frames = rig->frames,
                                                   .in = &rig->in,
-                                                  .in_wake = &rig->in_wake,
                                                   .free = &rig->free,
                                                   .free_wake = &rig->free_wake,
                                                   .events = &rig->events,
@@ -134,7 +134,7 @@ static struct rig *rig_create(struct sluice_bench *bench)
     }
     memset(rig, 0, sizeof *rig);
     enum sluice_status status = make_directory(rig);
-    if (status == SLUICE_OK && (sluice_spsc_init(&rig->in, SLOTS, 0) != SLUICE_OK ||
+    if (status == SLUICE_OK && (sluice_handover_init(&rig->in, 0, SLOTS) != SLUICE_OK ||
                                 sluice_spsc_init(&rig->free, SLOTS, 0) != SLUICE_OK ||
                                 sluice_events_init(&rig->events) != SLUICE_OK)) {
         status = sluice_error_set(&rig->error, SLUICE_NO_MEMORY, "out of memory");
@@ -155,7 +155,7 @@ static struct rig *rig_create(struct sluice_bench *bench)
 
 static void drain(struct rig *rig)
 {
-    while (sluice_spsc_count(&rig->in) > 0) {
+    while (sluice_handover_count(&rig->in) > 0) {
         sluice_writer_agent_ops.do_work(rig->writer);
     }
 }
@@ -169,7 +169,7 @@ static void control(struct rig *rig, enum sluice_frame_kind kind, struct sluice_
     }
     rig->frames[slot].kind = kind;
     rig->frames[slot].series = series;
-    sluice_spsc_push(&rig->in, slot);
+    sluice_handover_push(&rig->in, slot);
     drain(rig);
 }
 
@@ -226,7 +226,7 @@ static void write_images(struct sluice_bench *bench)
             frame->kind = SLUICE_FRAME_IMAGE;
             frame->arrival_ns = now_ns;
             frame->image.image_id = image_id++;
-            sluice_spsc_push(&rig->in, slot);
+            sluice_handover_push(&rig->in, slot);
         }
         drain(rig);
         discard_events(rig);

@@ -13,9 +13,7 @@
 
 static void push(struct sluice_source *source, uint32_t slot)
 {
-    /* The ring holds every slot, so this cannot be full. */
-    (void)sluice_spsc_push(source->ports.out, slot);
-    sluice_wake_signal(source->ports.out_wake);
+    sluice_handover_push(source->ports.out, slot);
 }
 
 void sluice_source_push_control(struct sluice_source *source, enum sluice_frame_kind kind,
@@ -29,6 +27,8 @@ void sluice_source_push_control(struct sluice_source *source, enum sluice_frame_
     frame->arrival_real_ns = source->ports.clock->real_ns(source->ports.clock);
     frame->message_bytes = 0;
     frame->series = series;
+    if (kind == SLUICE_FRAME_OPEN && source->ports.announce != NULL)
+        source->ports.announce(source->ports.announce_context, series);
     push(source, slot);
 }
 
@@ -223,7 +223,7 @@ static void push_image(struct sluice_source *source)
     sluice_message_follow(&source->message, &source->slots.messages[slot], &frame->series_date);
     frame->message_bytes = bytes;
     frame->series = NULL;
-    push(source, slot);
+    sluice_handover_push_work(source->ports.out, slot);
 }
 
 static bool planes_agree(const struct sluice_image *image, struct sluice_error *error)

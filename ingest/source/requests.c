@@ -53,8 +53,7 @@ static struct sluice_frame *push_frame(struct sluice_source *source, enum sluice
     frame->series = NULL;
     frame->arm = arm;
     frame->stop_number = stop_number;
-    (void)sluice_spsc_push(source->ports.out, slot); /* the ring holds every slot */
-    sluice_wake_signal(source->ports.out_wake);
+    sluice_handover_push(source->ports.out, slot);
     return frame;
 }
 

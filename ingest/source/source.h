@@ -15,20 +15,22 @@
 #include "core/clock.h"
 #include "core/counters.h"
 #include "core/frame.h"
-#include "ingest/ring/spsc.h"
-#include "ingest/ring/wake.h"
+#include "ingest/ring/handover.h"
 #include "ingest/source/settings.h"
 
 /* What the source is connected to: borrowed, outlives it. The rings must hold every slot
  * (sluice_source_slot_count). */
 struct sluice_source_ports {
-    struct sluice_spsc *out; /* source -> writer */
-    struct sluice_wake *out_wake;
-    struct sluice_spsc *free; /* writer -> source */
+    struct sluice_handover *out; /* source -> writer, perhaps through workers */
+    struct sluice_spsc *free;    /* writer -> source */
     struct sluice_wake *free_wake;
     struct sluice_progress *progress;
     struct sluice_counters *counters;
     const struct sluice_clock *clock;
+    /* Hears of every series before its first image; NULL: nobody does. Source thread; `series` is
+     * borrowed for the call. */
+    void (*announce)(void *context, const struct sluice_series *series);
+    void *announce_context;
 };
 
 struct sluice_source;

@@ -13,6 +13,7 @@
 #include "core/error.h"
 #include "core/frame.h"
 #include "ingest/ring/events.h"
+#include "ingest/ring/pool.h"
 #include "writer/settings.h"
 
 #define SLUICE_SLOTS_A_SIGNAL 8
@@ -23,6 +24,7 @@ struct sluice_sink {
     const struct sluice_clock *clock;
     struct sluice_counters *counters;
     struct sluice_events *events; /* may be NULL */
+    struct sluice_frame *frames;  /* by slot number */
     struct sluice_spsc *free;     /* where slots go back */
     struct sluice_wake *free_wake;
     uint32_t *unsignalled; /* slots given back that the source was not woken for yet */
@@ -58,10 +60,16 @@ static inline void sluice_sink_signal(const struct sluice_sink *sink)
     sluice_wake_signal(sink->free_wake);
 }
 
-/* Gives a slot back; its frame and payload are the source's again. A source that waits for one is
- * woken for several: to wake it for each costs both threads more than the wait. */
+/* Gives a slot back, and the buffer that its image was encoded into; its frame and payload are the
+ * source's again. A source that waits for one is woken for several: to wake it for each costs both
+ * threads more than the wait. */
 static inline void sluice_sink_release(const struct sluice_sink *sink, uint32_t slot)
 {
+    struct sluice_frame *frame = &sink->frames[slot];
+    if (frame->pool != NULL) {
+        sluice_pool_give_back(frame->pool, frame->buffer);
+        frame->pool = NULL;
+    }
     sluice_spsc_push(sink->free, slot); /* it has room for every slot */
     if (++*sink->unsignalled >= SLUICE_SLOTS_A_SIGNAL)
         sluice_sink_signal(sink);

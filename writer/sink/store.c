@@ -4,8 +4,8 @@
  * knows how far each file must reach, extends it once, exactly so far, and writes the chunks from
  * the pointers they came with. A slot goes back as soon as its chunks are written.
  *
- * Judged in this order: is it valid (planes, shape, type), is its id in range, is it there already,
- * is its file still open. */
+ * Judged in this order: is it valid (could it be encoded; planes, shape, type), is its id in range,
+ * is it there already, is its file still open. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -164,6 +164,27 @@ static enum verdict judge(struct sluice_open_series *series, struct sluice_image
     }
 }
 
+/* What a codec worker could not encode. */
+static enum verdict judge_unencoded(struct sluice_open_series *series,
+                                    const struct sluice_frame *frame, const char **why)
+{
+    struct sluice_error error = {0};
+    switch (frame->encode_status) {
+    case SLUICE_LIMIT:
+        *why = "it is larger than codec.memory_bytes_max allows";
+        return REFUSED;
+    case SLUICE_NO_MEMORY:
+        sluice_error_set(&error, SLUICE_NO_MEMORY,
+                         "no memory to encode images: codec.memory_bytes_max and codec.workers say "
+                         "how much is wanted");
+        sluice_series_fail(series, &error);
+        return FAILED;
+    default:
+        *why = "it cannot be decoded, its compressed data are damaged";
+        return REFUSED;
+    }
+}
+
 static void collect(struct sluice_open_series *series, uint32_t slot,
                     const struct sluice_frame *frame, struct sluice_datafile *file)
 {
@@ -194,7 +215,10 @@ void sluice_store_image(struct sluice_open_series *series, uint32_t slot,
     note_series_date(series, &frame->series_date);
     if (series->pending_count == SLUICE_PENDING_MAX)
         sluice_store_commit(series);
-    switch (judge(series, &frame->image, &file, &recoded, &why)) {
+    const enum verdict verdict = frame->encode_status == SLUICE_OK
+                                     ? judge(series, &frame->image, &file, &recoded, &why)
+                                     : judge_unencoded(series, frame, &why);
+    switch (verdict) {
     case GOOD:
         collect(series, slot, frame, file);
         if (recoded)

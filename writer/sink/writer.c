@@ -47,6 +47,7 @@ enum sluice_status sluice_writer_create(const struct sluice_writer_settings *set
                                       .clock = ports->clock,
                                       .counters = ports->counters,
                                       .events = ports->events,
+                                      .frames = ports->frames,
                                       .free = ports->free,
                                       .free_wake = ports->free_wake,
                                       .unsignalled = &made->unsignalled,
@@ -195,7 +196,7 @@ static bool must_flush(const struct sluice_writer *writer, int64_t now_ns)
     if (series->unflushed >= writer->sink.flush_images ||
         now_ns - series->oldest_unflushed_ns >= writer->settings.flush_interval_ns)
         return true;
-    return now_ns >= flush_due_ns(writer) && sluice_spsc_count(writer->ports.in) == 0;
+    return now_ns >= flush_due_ns(writer) && sluice_handover_count(writer->ports.in) == 0;
 }
 
 /* Masters get a piece of work a cycle, and a quarter of the time of a long one. */
@@ -223,8 +224,9 @@ static int do_work(void *context)
         return SLUICE_AGENT_DONE;
     sluice_h5_init(NULL);
     int64_t begin_ns = sluice_now_ns(ports->clock);
-    sluice_counter_set(ports->counters, SLUICE_COUNTER_WRITER_QUEUE, sluice_spsc_count(ports->in));
-    uint32_t count = sluice_spsc_pop_many(ports->in, slots, batch_size(writer));
+    sluice_counter_set(ports->counters, SLUICE_COUNTER_WRITER_QUEUE,
+                       sluice_handover_count(ports->in));
+    uint32_t count = sluice_handover_pop_many(ports->in, slots, batch_size(writer));
     for (uint32_t i = 0; i < count; i++)
         take(writer, slots[i]);
     if (writer->series != NULL)
@@ -270,11 +272,12 @@ static void wait_for_work(void *context)
     int64_t timeout_ns = time_to_next_timer(writer);
     if (writer->finished || timeout_ns == 0)
         return;
-    uint32_t prepared = sluice_wake_prepare(writer->ports.in_wake);
-    if (sluice_spsc_count(writer->ports.in) > 0)
-        sluice_wake_cancel(writer->ports.in_wake);
+    struct sluice_wake *wake = sluice_handover_wake(writer->ports.in);
+    uint32_t prepared = sluice_wake_prepare(wake);
+    if (sluice_handover_count(writer->ports.in) > 0)
+        sluice_wake_cancel(wake);
     else
-        sluice_wake_wait(writer->ports.in_wake, prepared, timeout_ns);
+        sluice_wake_wait(wake, prepared, timeout_ns);
 }
 
 const struct sluice_agent_ops sluice_writer_agent_ops = {

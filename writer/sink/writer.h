@@ -14,15 +14,13 @@
 #include "core/counters.h"
 #include "core/frame.h"
 #include "ingest/ring/events.h"
-#include "ingest/ring/spsc.h"
-#include "ingest/ring/wake.h"
+#include "ingest/ring/handover.h"
 #include "writer/settings.h"
 
 /* Everything it is connected to; all borrowed, all outlive it. */
 struct sluice_writer_ports {
     struct sluice_frame *frames;   /* the slots' descriptors, by slot number */
-    struct sluice_spsc *in;        /* source -> writer */
-    struct sluice_wake *in_wake;   /* the writer sleeps on it */
+    struct sluice_handover *in;    /* source -> writer; it sleeps on its wake */
     struct sluice_spsc *free;      /* writer -> source */
     struct sluice_wake *free_wake; /* signalled after slots went back */
     struct sluice_events *events;  /* NULL: summaries are only counted */

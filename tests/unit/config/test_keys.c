@@ -31,8 +31,10 @@ static void the_defaults_are_those_that_users_rely_on(void **state)
     assert_int_equal(c.source.slots, 256);
     assert_int_equal(c.source.memory_bytes_max, GIB);
     assert_int_equal(c.source.overflow, SLUICE_OVERFLOW_WAIT);
-    assert_int_equal(c.codec_filter, SLUICE_CODEC_KEEP);
-    assert_int_equal(c.codec_workers, 0);
+    assert_int_equal(c.codec.filter, SLUICE_CODEC_KEEP);
+    assert_int_equal(c.codec.workers, 0);
+    assert_int_equal(c.codec.memory_bytes_max, GIB);
+    assert_int_equal(c.codec.cpu, -1);
     assert_int_equal(c.writer.directory_count, 1);
     assert_string_equal(c.writer.directories[0], ".");
     assert_string_equal(c.writer.name, "series_$id");
@@ -191,17 +193,13 @@ static void every_text_has_a_length(void **state)
 
 static void what_a_later_version_brings_is_refused_by_name(void **state)
 {
-    static const char *const later[] = {"source.protocol=stream1", "codec.filter=bslz4",
-                                        "codec.filter=lz4",        "codec.filter=none",
-                                        "codec.workers=2",         "http.listen=127.0.0.1:8080"};
+    static const char *const later[] = {"source.protocol=stream1", "http.listen=127.0.0.1:8080"};
     struct sluice_config c;
     (void)state;
     for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
         refuse_set(later[i], "is not yet available in this version");
     }
     init(&c);
-    set(&c, "codec.filter=keep");
-    set(&c, "codec.workers=0");
     set(&c, "http.listen=off");
     sluice_config_close(&c);
 }

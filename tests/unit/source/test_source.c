@@ -23,8 +23,9 @@
 #define USER_DATA_BYTES 600  /* more than any small buffer, less than a slot's */
 
 struct bench {
-    struct sluice_spsc out, free;
-    struct sluice_wake out_wake, free_wake;
+    struct sluice_handover out;
+    struct sluice_spsc free;
+    struct sluice_wake free_wake;
     struct sluice_progress progress;
     struct sluice_clock_fake clock;
     struct sluice_counters *counters;
@@ -49,11 +50,10 @@ static void bench_open(struct bench *bench, enum sluice_overflow overflow)
     memset(bench, 0, sizeof *bench);
     sluice_clock_fake_init(&bench->clock, SLUICE_NS_PER_S, SLUICE_NS_PER_S);
     assert_int_equal(sluice_counters_create(NULL, &bench->counters, &error), SLUICE_OK);
-    assert_int_equal(sluice_spsc_init(&bench->out, slots, 0), SLUICE_OK);
+    assert_int_equal(sluice_handover_init(&bench->out, 0, slots), SLUICE_OK);
     assert_int_equal(sluice_spsc_init(&bench->free, slots, 0), SLUICE_OK);
     const struct sluice_source_ports ports = {
         .out = &bench->out,
-        .out_wake = &bench->out_wake,
         .free = &bench->free,
         .free_wake = &bench->free_wake,
         .progress = &bench->progress,
@@ -71,7 +71,7 @@ static void bench_close(struct bench *bench)
     zmq_close(bench->push);
     zmq_ctx_term(bench->context);
     sluice_source_destroy(bench->source);
-    sluice_spsc_close(&bench->out);
+    sluice_handover_close(&bench->out);
     sluice_spsc_close(&bench->free);
     sluice_counters_destroy(bench->counters);
 }
@@ -144,7 +144,7 @@ static void work_until(struct bench *bench, enum sluice_counter counter, uint64_
 static struct sluice_frame *next_frame(struct bench *bench, enum sluice_frame_kind kind,
                                        uint32_t *slot)
 {
-    assert_int_equal(sluice_spsc_pop(&bench->out, slot), SLUICE_OK);
+    assert_int_equal(sluice_handover_pop_many(&bench->out, slot, 1), 1);
     struct sluice_frame *frame = &sluice_source_frames(bench->source)[*slot];
     assert_int_equal(frame->kind, kind);
     return frame;
@@ -233,9 +233,9 @@ static void a_message_of_no_known_protocol_is_refused_and_the_next_is_looked_at(
 
 static void work_until_frames(struct bench *bench, uint32_t wanted)
 {
-    for (int i = 0; i < CYCLES_MAX && sluice_spsc_count(&bench->out) < wanted; i++)
+    for (int i = 0; i < CYCLES_MAX && sluice_handover_count(&bench->out) < wanted; i++)
         (void)sluice_source_agent_ops.do_work(bench->source);
-    assert_int_equal(sluice_spsc_count(&bench->out), wanted);
+    assert_int_equal(sluice_handover_count(&bench->out), wanted);
 }
 
 static void a_stop_closes_what_is_open_and_goes_on(void **state)
@@ -261,7 +261,7 @@ static void a_stop_closes_what_is_open_and_goes_on(void **state)
     give_back(&bench, slot);
     send_image(&bench, 1); /* of the series that was stopped */
     work_until(&bench, SLUICE_COUNTER_SOURCE_FOREIGN, 1);
-    assert_int_equal(sluice_spsc_count(&bench.out), 0);
+    assert_int_equal(sluice_handover_count(&bench.out), 0);
     bench_close(&bench);
 }
 
@@ -279,7 +279,7 @@ static void a_stop_waits_for_an_image_that_waits_for_a_slot(void **state)
         (void)sluice_source_agent_ops.do_work(bench.source);
     take_open(&bench);
     take_image(&bench, 0);
-    assert_int_equal(sluice_spsc_count(&bench.out), 0);
+    assert_int_equal(sluice_handover_count(&bench.out), 0);
     work_until(&bench, SLUICE_COUNTER_SOURCE_IMAGES, 2);
     take_image(&bench, 1);
     work_until_frames(&bench, 2);

@@ -53,7 +53,7 @@ struct harness *harness_new(void)
 void harness_start(struct harness *h)
 {
     struct sluice_error error = {0};
-    assert_int_equal(sluice_spsc_init(&h->in, HARNESS_SLOTS, 0), SLUICE_OK);
+    assert_int_equal(sluice_handover_init(&h->in, 0, HARNESS_SLOTS), SLUICE_OK);
     assert_int_equal(sluice_spsc_init(&h->free_slots, HARNESS_SLOTS, 0), SLUICE_OK);
     assert_int_equal(sluice_events_init(&h->events), SLUICE_OK);
     sluice_clock_fake_init(&h->clock, 1000 * SLUICE_NS_PER_S,
@@ -62,7 +62,6 @@ void harness_start(struct harness *h)
         sluice_spsc_push(&h->free_slots, slot);
     h->ports = (struct sluice_writer_ports){.frames = h->frames,
                                             .in = &h->in,
-                                            .in_wake = &h->in_wake,
                                             .free = &h->free_slots,
                                             .free_wake = &h->free_wake,
                                             .events = &h->events,
@@ -83,7 +82,7 @@ void harness_free(struct harness *h)
         /* Every slot came back. */
         assert_int_equal(sluice_spsc_count(&h->free_slots), HARNESS_SLOTS);
         sluice_events_close(&h->events);
-        sluice_spsc_close(&h->in);
+        sluice_handover_close(&h->in);
         sluice_spsc_close(&h->free_slots);
         sluice_counters_destroy(h->ports.counters);
     }
@@ -130,7 +129,7 @@ static void push_series(struct harness *h, enum sluice_frame_kind kind,
 {
     uint32_t slot;
     take_slot(h, kind, &slot)->series = series;
-    assert_int_equal(sluice_spsc_push(&h->in, slot), SLUICE_OK);
+    sluice_handover_push(&h->in, slot);
 }
 
 void harness_open(struct harness *h, uint64_t number_of_images)
@@ -210,7 +209,7 @@ void harness_image(struct harness *h, uint64_t id)
     }
     h->counts.received++;
     h->counts.bytes_received += frame->message_bytes;
-    assert_int_equal(sluice_spsc_push(&h->in, slot), SLUICE_OK);
+    sluice_handover_push(&h->in, slot);
 }
 
 void harness_refused(struct harness *h, uint64_t id)
@@ -219,7 +218,7 @@ void harness_refused(struct harness *h, uint64_t id)
     take_slot(h, SLUICE_FRAME_REFUSED, &slot)->image.image_id = id;
     h->counts.received++;
     h->counts.refused++;
-    assert_int_equal(sluice_spsc_push(&h->in, slot), SLUICE_OK);
+    sluice_handover_push(&h->in, slot);
 }
 
 void harness_arm(struct harness *h, const struct sluice_arm *arm)
@@ -229,7 +228,7 @@ void harness_arm(struct harness *h, const struct sluice_arm *arm)
     assert_non_null(copy);
     *copy = *arm;
     take_slot(h, SLUICE_FRAME_ARM, &slot)->arm = copy;
-    assert_int_equal(sluice_spsc_push(&h->in, slot), SLUICE_OK);
+    sluice_handover_push(&h->in, slot);
     harness_work(h);
 }
 
@@ -237,7 +236,7 @@ void harness_stopped(struct harness *h, uint64_t number)
 {
     uint32_t slot;
     take_slot(h, SLUICE_FRAME_STOPPED, &slot)->stop_number = number;
-    assert_int_equal(sluice_spsc_push(&h->in, slot), SLUICE_OK);
+    sluice_handover_push(&h->in, slot);
     harness_work(h);
 }
 
@@ -305,7 +304,7 @@ void harness_close(struct harness *h)
     frame->source_counts = h->counts;
     sluice_summary_destroy(h->summary);
     h->summary = NULL;
-    assert_int_equal(sluice_spsc_push(&h->in, slot), SLUICE_OK);
+    sluice_handover_push(&h->in, slot);
     harness_work(h);
     assert_non_null(h->summary);
 }

@@ -30,8 +30,9 @@ struct harness {
     struct sluice_writer_settings settings;
     struct sluice_writer_ports ports;
     struct sluice_writer *writer;
-    struct sluice_spsc in, free_slots;
-    struct sluice_wake in_wake, free_wake;
+    struct sluice_handover in;
+    struct sluice_spsc free_slots;
+    struct sluice_wake free_wake;
     struct sluice_events events;
     struct sluice_progress progress;
     struct sluice_clock_fake clock;

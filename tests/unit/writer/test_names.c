@@ -290,7 +290,7 @@ static void an_open_series_is_closed_when_the_writer_goes(void **state)
     h->writer = NULL;
     assert_int_equal(read_finished(data_path(h, "series_7", 0)), 1);
     sluice_events_close(&h->events);
-    sluice_spsc_close(&h->in);
+    sluice_handover_close(&h->in);
     sluice_spsc_close(&h->free_slots);
     sluice_counters_destroy(h->ports.counters);
     harness_free(h);
