@@ -273,6 +273,9 @@ class Names(e2e.Case):
         while visible < 3:
             visible = listener.next()["images_visible"]
         self.assertEqual(mode("_data_000002.h5"), 0o664)
+        late = time.monotonic() + 10  # the masters come between images, each when it is whole
+        while time.monotonic() < late and not os.path.exists(f"{self.directory}/sub/s_1.nxs"):
+            time.sleep(0.01)
         self.assertEqual(mode("_master.h5"), 0o664)
         self.assertEqual(mode(".nxs"), 0o664)
         self.assertEqual(stat.S_IMODE(os.stat(f"{self.directory}/sub").st_mode), 0o770)

@@ -4,6 +4,7 @@ growing, out of order, with losses, rolled over, of a killed writer.
 
 usage: stats_vs_numpy.py SLUICE [unittest arguments]"""
 import json
+import math
 import os
 import select
 import signal
