@@ -82,5 +82,10 @@ if("development" IN_LIST components)
     list(APPEND CPACK_COMPONENTS_ALL development)
     set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libsluice-follow-dev)
     set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
+    set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "sluice (= ${PROJECT_VERSION})")
+    set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION "\
+What programs need that follow a series of Sluice while it is written:
+header, pkg-config file, CMake package and an example for libsluice-follow,
+which is in the package sluice.")
 endif()
 include(CPack)

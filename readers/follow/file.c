@@ -29,6 +29,7 @@ void sluice_file_release(struct sluice_follow_file *file)
     close_dataset(&file->status);
     close_dataset(&file->arrival);
     close_dataset(&file->finished);
+    sluice_file_close_columns(file);
     for (uint32_t i = 0; i < file->channel_count; i++) {
         close_dataset(&file->channels[i].images);
         close_dataset(&file->channels[i].checksum);
@@ -272,4 +273,14 @@ enum sluice_status sluice_file_open(struct sluice_follow_file *file,
 bool sluice_file_refresh(const struct sluice_follow_file *file, hid_t dataset)
 {
     return !file->live || H5Drefresh(dataset) >= 0;
+}
+
+bool sluice_file_refresh_once(const struct sluice_follow_file *file, hid_t dataset, uint64_t *seen)
+{
+    if (*seen == file->looks)
+        return true;
+    if (!sluice_file_refresh(file, dataset))
+        return false;
+    *seen = file->looks;
+    return true;
 }

@@ -35,6 +35,15 @@ struct sluice_file_channel {
     struct sluice_virtual *virtual_of; /* where it is a virtual dataset: its mappings; owned */
 };
 
+#define SLUICE_FILE_COLUMNS_MAX 16
+
+/* A column that somebody asked for. */
+struct sluice_file_column {
+    char name[SLUICE_NAME_BYTES];
+    hid_t dataset;
+    uint64_t seen; /* the look at which it was refreshed last */
+};
+
 /* Working memory of whoever reads planes; zeroed at first. */
 struct sluice_file_buffers {
     uint8_t *chunk; /* owned: the last one read */
@@ -53,6 +62,8 @@ struct sluice_follow_file {
     hid_t file, key, status, arrival, finished; /* -1 where the file has none */
     uint32_t channel_count;
     struct sluice_file_channel channels[SLUICE_PLANES_MAX];
+    uint32_t column_count;
+    struct sluice_file_column columns[SLUICE_FILE_COLUMNS_MAX];
 
     bool base_known;
     uint64_t base;     /* image number of row 0 */
@@ -86,6 +97,8 @@ enum sluice_status sluice_file_look(struct sluice_follow_file *file, bool ended,
 
 /* H5Drefresh, where the file can still change. */
 bool sluice_file_refresh(const struct sluice_follow_file *file, hid_t dataset);
+/* The same, once a look that found rows. */
+bool sluice_file_refresh_once(const struct sluice_follow_file *file, hid_t dataset, uint64_t *seen);
 
 /* Fills `channel` and `shape` when `images` is a stack of planes (or one plane called `data`);
  * false when it is not. `images` stays the caller's. */
@@ -105,6 +118,12 @@ enum sluice_status sluice_file_chunk(struct sluice_follow_file *file, uint64_t r
                                      enum sluice_encoding *encoding, struct sluice_error *error);
 bool sluice_file_checksum(struct sluice_follow_file *file, uint64_t row, uint32_t channel,
                           uint64_t *checksum);
+/* One cell of a column, opened when it is first asked for: see sluice_follow_column. */
+enum sluice_status sluice_file_column(struct sluice_follow_file *file,
+                                      const struct sluice_follow_channel *channels, uint64_t row,
+                                      const char *name, enum sluice_follow_cell kind, void *value,
+                                      size_t bytes, struct sluice_error *error);
+void sluice_file_close_columns(struct sluice_follow_file *file);
 /* The pixels of a row, whatever its layout and filters, in memory order; the checksum is held
  * against the stored chunk where there is one. `pixels` has room for the plane. */
 enum sluice_status sluice_file_pixels(struct sluice_follow_file *file, uint64_t row,

@@ -15,8 +15,6 @@
  * given as lost too.
  *
  * Files keep the index under which they were found first; `order` sorts them by number. */
-#include "readers/follow/follow.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,50 +22,16 @@
 
 #include "core/clock.h"
 #include "core/log.h"
-#include "readers/follow/facts.h"
-#include "readers/follow/file.h"
-#include "readers/follow/set.h"
-#include "readers/follow/watch.h"
+#include "readers/follow/internal.h"
 
 #define STOP_LOOK_NS    (100 * SLUICE_NS_PER_MS) /* how often a wait looks whether it is over */
 #define OPENS_PER_ROUND 4u
 #define SCAN_NS         (250 * SLUICE_NS_PER_MS)
 #define OPEN_RETRY_NS   (1 * SLUICE_NS_PER_S)
-#define MASTER_WAIT_NS  (1 * SLUICE_NS_PER_S)
 #define QUIET_NS        (1 * SLUICE_NS_PER_S)
 #define PAUSE_MIN_NS    (100 * SLUICE_NS_PER_US)
 #define PAUSE_MAX_NS    (2 * SLUICE_NS_PER_MS)
 #define GAP_MAX         UINT64_C(10000000)
-
-struct sluice_follow {
-    struct sluice_set set;
-    struct sluice_watch watch;
-    const struct sluice_clock *clock;
-
-    uint32_t channel_count;
-    struct sluice_follow_channel channels[SLUICE_PLANES_MAX];
-    struct sluice_facts facts[SLUICE_PLANES_MAX];
-
-    struct sluice_follow_file **files; /* by index, owned */
-    uint32_t *order;                   /* indices, ascending by number */
-    size_t file_count, file_capacity;
-    size_t current; /* place in order: no file before it has fresh rows */
-
-    uint64_t newest, backlog;
-    bool came;              /* a file came or was renamed */
-    bool ended;             /* the master said so before the round */
-    bool unopened;          /* files wait to be opened in a later round */
-    int64_t scan_ns;        /* of the last look at the directory */
-    int64_t round_ns;       /* of the last round */
-    int64_t progress_ns;    /* of the last fruitful one */
-    int64_t stuck_since_ns; /* since when a file could not be opened; 0: none */
-    int64_t pause_ns;
-
-    size_t gap_at;              /* place in order whose gap before it comes next */
-    uint64_t gap_from;          /* the images below are told */
-    uint64_t gap_next, gap_end; /* images of the gap being given */
-    struct sluice_file_buffers buffers;
-};
 
 /* --- the files ----------------------------------------------------------------------------- */
 
@@ -222,64 +186,6 @@ void sluice_follow_close(struct sluice_follow *follow)
     sluice_watch_close(&follow->watch);
     sluice_set_close(&follow->set);
     free(follow);
-}
-
-/* --- channels ------------------------------------------------------------------------------ */
-
-uint32_t sluice_follow_channel_count(const struct sluice_follow *follow)
-{
-    return follow->channel_count;
-}
-
-const struct sluice_follow_channel *sluice_follow_channel(const struct sluice_follow *follow,
-                                                          uint32_t channel)
-{
-    return &follow->channels[channel];
-}
-
-/* The master comes with the first data file, perhaps a moment later. */
-static bool wait_for_master(struct sluice_follow *follow, uint32_t channel, char *path,
-                            size_t bytes)
-{
-    int64_t end = sluice_now_ns(follow->clock) + MASTER_WAIT_NS;
-    for (;;) {
-        sluice_set_read_master(&follow->set);
-        if (sluice_set_channel_master(&follow->set, follow->channels[channel].dataset,
-                                      follow->channel_count, path, bytes))
-            return true;
-        bool growing = false;
-        for (size_t i = 0; i < follow->file_count; i++)
-            growing = growing || follow->files[i]->live;
-        if (!growing || follow->set.lone || sluice_now_ns(follow->clock) >= end)
-            return false;
-        sleep_ns(PAUSE_MAX_NS);
-    }
-}
-
-static struct sluice_facts *channel_facts(struct sluice_follow *follow, uint32_t channel)
-{
-    struct sluice_facts *facts = &follow->facts[channel];
-    char path[SLUICE_PATH_BYTES];
-    if (facts->read)
-        return facts;
-    facts->read = true;
-    if (!wait_for_master(follow, channel, path, sizeof(path)))
-        return facts;
-    sluice_facts_read(facts, path, &follow->channels[channel]);
-    return facts;
-}
-
-const uint32_t *sluice_follow_mask(struct sluice_follow *follow, uint32_t channel)
-{
-    return channel_facts(follow, channel)->mask;
-}
-
-bool sluice_follow_saturation(struct sluice_follow *follow, uint32_t channel, int64_t *value)
-{
-    const struct sluice_facts *facts = channel_facts(follow, channel);
-    if (facts->has_saturation)
-        *value = facts->saturation;
-    return facts->has_saturation;
 }
 
 /* --- rounds -------------------------------------------------------------------------------- */
@@ -497,82 +403,7 @@ bool sluice_follow_finished(const struct sluice_follow *follow)
     return follow->set.state == SLUICE_SET_DONE;
 }
 
-unsigned sluice_follow_lacks(struct sluice_follow *follow)
-{
-    unsigned lacks = 0;
-    for (size_t i = 0; i < follow->file_count; i++) {
-        const struct sluice_follow_file *file = follow->files[i];
-        if (!file->group[0])
-            continue; /* not opened yet */
-        lacks |= file->has_key ? 0 : SLUICE_LACK_IMAGE_ID;
-        lacks |= file->has_checksum ? 0 : SLUICE_LACK_CHECKSUM;
-    }
-    for (uint32_t i = 0; i < follow->channel_count; i++)
-        lacks |= sluice_follow_mask(follow, i) ? 0 : SLUICE_LACK_MASK;
-    return lacks;
-}
-
 uint64_t sluice_follow_newest(const struct sluice_follow *follow)
 {
     return follow->newest;
-}
-
-static struct sluice_follow_file *file_of(struct sluice_follow *follow,
-                                          const struct sluice_follow_row *row, uint32_t channel,
-                                          struct sluice_error *error)
-{
-    if (row->status != SLUICE_ROW_WRITTEN || row->file >= follow->file_count ||
-        channel >= follow->channel_count) {
-        sluice_error_set(error, SLUICE_NOT_FOUND, "image %llu has no chunk",
-                         (unsigned long long)row->image);
-        return NULL;
-    }
-    struct sluice_follow_file *file = follow->files[row->file];
-    if (!file->is_open &&
-        sluice_file_open(file, follow->channels, &follow->channel_count, error) != SLUICE_OK)
-        return NULL;
-    return file;
-}
-
-enum sluice_status sluice_follow_chunk(struct sluice_follow *follow,
-                                       const struct sluice_follow_row *row, uint32_t channel,
-                                       struct sluice_span *chunk, enum sluice_encoding *encoding,
-                                       struct sluice_error *error)
-{
-    *chunk = (struct sluice_span){0};
-    struct sluice_follow_file *file = file_of(follow, row, channel, error);
-    if (!file)
-        return error && error->status != SLUICE_OK ? error->status : SLUICE_NOT_FOUND;
-    size_t bytes = 0;
-    enum sluice_status status =
-        sluice_file_chunk(file, row->row, channel, &follow->channels[channel], &follow->buffers,
-                          &bytes, encoding, error);
-    if (status == SLUICE_OK)
-        *chunk = (struct sluice_span){.data = follow->buffers.chunk, .bytes = bytes};
-    return status;
-}
-
-enum sluice_status sluice_follow_pixels(struct sluice_follow *follow,
-                                        const struct sluice_follow_row *row, uint32_t channel,
-                                        void *pixels, size_t bytes, struct sluice_error *error)
-{
-    struct sluice_error why = {0};
-    struct sluice_follow_file *file = file_of(follow, row, channel, &why);
-    enum sluice_status status = why.status;
-    if (file) {
-        const struct sluice_follow_channel *shape = &follow->channels[channel];
-        if (bytes != (size_t)shape->width * shape->height * sluice_dtype_bytes(shape->dtype))
-            return sluice_error_set(error, SLUICE_USAGE, "%zu bytes are not a plane", bytes);
-        status = sluice_file_pixels(file, row->row, channel, shape, pixels, &follow->buffers, &why);
-    }
-    if (status != SLUICE_OK && error && error->status == SLUICE_OK)
-        *error = why;
-    return status;
-}
-
-bool sluice_follow_checksum(struct sluice_follow *follow, const struct sluice_follow_row *row,
-                            uint32_t channel, uint64_t *checksum)
-{
-    struct sluice_follow_file *file = file_of(follow, row, channel, NULL);
-    return file && sluice_file_checksum(file, row->row, channel, checksum);
 }

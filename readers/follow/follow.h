@@ -93,4 +93,15 @@ enum sluice_status sluice_follow_pixels(struct sluice_follow *follow,
 bool sluice_follow_checksum(struct sluice_follow *follow, const struct sluice_follow_row *row,
                             uint32_t channel, uint64_t *checksum);
 
+/* A cell of a per-image column of a written row. TEXT is cut to `bytes` with its NUL; numbers are
+ * converted (`bytes` is 8). NOT_FOUND where there is no such column or row; UNSUPPORTED where it
+ * is of another kind. */
+enum sluice_follow_cell { SLUICE_CELL_F64, SLUICE_CELL_I64, SLUICE_CELL_U64, SLUICE_CELL_TEXT };
+enum sluice_status sluice_follow_column(struct sluice_follow *follow,
+                                        const struct sluice_follow_row *row, const char *name,
+                                        enum sluice_follow_cell kind, void *value, size_t bytes,
+                                        struct sluice_error *error);
+/* Path of a data file, valid until close; NULL out of range. */
+const char *sluice_follow_path(const struct sluice_follow *follow, uint32_t file);
+
 #endif

@@ -18,16 +18,6 @@ void sluice_file_buffers_close(struct sluice_file_buffers *buffers)
     *buffers = (struct sluice_file_buffers){0};
 }
 
-static bool refresh_once(struct sluice_follow_file *file, hid_t dataset, uint64_t *seen)
-{
-    if (*seen == file->looks)
-        return true;
-    if (!sluice_file_refresh(file, dataset))
-        return false;
-    *seen = file->looks;
-    return true;
-}
-
 static bool read_chunk(hid_t images, uint64_t row, struct sluice_file_buffers *buffers,
                        size_t limit, hsize_t *bytes, uint32_t *filter_mask, bool *too_large)
 {
@@ -75,7 +65,7 @@ enum sluice_status sluice_file_chunk(struct sluice_follow_file *file, uint64_t r
     uint32_t filter_mask = 0;
     bool too_large = false, ok = false;
     for (int i = 0; i < CHUNK_TRIES && !ok && !too_large; i++) {
-        ok = refresh_once(file, c->images, &c->images_seen) &&
+        ok = sluice_file_refresh_once(file, c->images, &c->images_seen) &&
              read_chunk(c->images, row, buffers, limit, &stored, &filter_mask, &too_large);
         if (!ok)
             c->images_seen = UINT64_MAX; /* refresh before the next try */
@@ -105,7 +95,7 @@ bool sluice_file_checksum(struct sluice_follow_file *file, uint64_t row, uint32_
     struct sluice_file_channel *c = &file->channels[channel];
     if (c->checksum < 0)
         return false;
-    bool ok = refresh_once(file, c->checksum, &c->checksum_seen) &&
+    bool ok = sluice_file_refresh_once(file, c->checksum, &c->checksum_seen) &&
               sluice_follow_h5_cells(c->checksum) > row &&
               sluice_follow_h5_read_cells(c->checksum, row, 1, H5T_NATIVE_UINT64, checksum);
     H5Eclear2(H5E_DEFAULT);
@@ -186,7 +176,7 @@ static enum sluice_status read_indirect(struct sluice_follow_file *file, uint64_
     if (!c->chunked && !c->virtual_of && file->live)
         return sluice_error_set(error, SLUICE_UNSUPPORTED,
                                 "contiguous images cannot be read while they are written");
-    if (!refresh_once(file, c->images, &c->images_seen))
+    if (!sluice_file_refresh_once(file, c->images, &c->images_seen))
         return sluice_follow_h5_error(error, SLUICE_IO, "cannot refresh /%s/%s", file->group,
                                       shape->dataset);
     enum sluice_status status = check_stored(file, row, c, shape, error);

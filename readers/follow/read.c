@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a follower tells: its channels, their masters' facts, and chunks, pixels and cells of rows
+ * that it gave. Files that were released are opened again for a row. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "readers/follow/internal.h"
+
+#define MASTER_WAIT_NS (1 * SLUICE_NS_PER_S)
+#define PAUSE_NS       (2 * SLUICE_NS_PER_MS)
+
+/* --- channels ------------------------------------------------------------------------------ */
+
+uint32_t sluice_follow_channel_count(const struct sluice_follow *follow)
+{
+    return follow->channel_count;
+}
+
+const struct sluice_follow_channel *sluice_follow_channel(const struct sluice_follow *follow,
+                                                          uint32_t channel)
+{
+    return &follow->channels[channel];
+}
+
+/* The master comes with the first data file, perhaps a moment later. */
+static bool wait_for_master(struct sluice_follow *follow, uint32_t channel, char *path,
+                            size_t bytes)
+{
+    const struct timespec pause = {.tv_nsec = PAUSE_NS};
+    int64_t end = sluice_now_ns(follow->clock) + MASTER_WAIT_NS;
+    for (;;) {
+        sluice_set_read_master(&follow->set);
+        if (sluice_set_channel_master(&follow->set, follow->channels[channel].dataset,
+                                      follow->channel_count, path, bytes))
+            return true;
+        bool growing = false;
+        for (size_t i = 0; i < follow->file_count; i++)
+            growing = growing || follow->files[i]->live;
+        if (!growing || follow->set.lone || sluice_now_ns(follow->clock) >= end)
+            return false;
+        nanosleep(&pause, NULL);
+    }
+}
+
+static struct sluice_facts *channel_facts(struct sluice_follow *follow, uint32_t channel)
+{
+    struct sluice_facts *facts = &follow->facts[channel];
+    char path[SLUICE_PATH_BYTES];
+    if (facts->read)
+        return facts;
+    facts->read = true;
+    if (!wait_for_master(follow, channel, path, sizeof(path)))
+        return facts;
+    sluice_facts_read(facts, path, &follow->channels[channel]);
+    return facts;
+}
+
+const uint32_t *sluice_follow_mask(struct sluice_follow *follow, uint32_t channel)
+{
+    return channel_facts(follow, channel)->mask;
+}
+
+bool sluice_follow_saturation(struct sluice_follow *follow, uint32_t channel, int64_t *value)
+{
+    const struct sluice_facts *facts = channel_facts(follow, channel);
+    if (facts->has_saturation)
+        *value = facts->saturation;
+    return facts->has_saturation;
+}
+
+unsigned sluice_follow_lacks(struct sluice_follow *follow)
+{
+    unsigned lacks = 0;
+    for (size_t i = 0; i < follow->file_count; i++) {
+        const struct sluice_follow_file *file = follow->files[i];
+        if (!file->group[0])
+            continue; /* not opened yet */
+        lacks |= file->has_key ? 0 : SLUICE_LACK_IMAGE_ID;
+        lacks |= file->has_checksum ? 0 : SLUICE_LACK_CHECKSUM;
+    }
+    for (uint32_t i = 0; i < follow->channel_count; i++)
+        lacks |= sluice_follow_mask(follow, i) ? 0 : SLUICE_LACK_MASK;
+    return lacks;
+}
+
+/* --- rows --------------------------------------------------------------------------------------
+ */
+
+static struct sluice_follow_file *file_of(struct sluice_follow *follow,
+                                          const struct sluice_follow_row *row, uint32_t channel,
+                                          struct sluice_error *error)
+{
+    if (row->status != SLUICE_ROW_WRITTEN || row->file >= follow->file_count ||
+        channel >= follow->channel_count) {
+        sluice_error_set(error, SLUICE_NOT_FOUND, "image %llu has no chunk",
+                         (unsigned long long)row->image);
+        return NULL;
+    }
+    struct sluice_follow_file *file = follow->files[row->file];
+    if (!file->is_open &&
+        sluice_file_open(file, follow->channels, &follow->channel_count, error) != SLUICE_OK)
+        return NULL;
+    return file;
+}
+
+enum sluice_status sluice_follow_chunk(struct sluice_follow *follow,
+                                       const struct sluice_follow_row *row, uint32_t channel,
+                                       struct sluice_span *chunk, enum sluice_encoding *encoding,
+                                       struct sluice_error *error)
+{
+    *chunk = (struct sluice_span){0};
+    struct sluice_follow_file *file = file_of(follow, row, channel, error);
+    if (!file)
+        return error && error->status != SLUICE_OK ? error->status : SLUICE_NOT_FOUND;
+    size_t bytes = 0;
+    enum sluice_status status =
+        sluice_file_chunk(file, row->row, channel, &follow->channels[channel], &follow->buffers,
+                          &bytes, encoding, error);
+    if (status == SLUICE_OK)
+        *chunk = (struct sluice_span){.data = follow->buffers.chunk, .bytes = bytes};
+    return status;
+}
+
+enum sluice_status sluice_follow_pixels(struct sluice_follow *follow,
+                                        const struct sluice_follow_row *row, uint32_t channel,
+                                        void *pixels, size_t bytes, struct sluice_error *error)
+{
+    struct sluice_error why = {0};
+    struct sluice_follow_file *file = file_of(follow, row, channel, &why);
+    enum sluice_status status = why.status;
+    if (file) {
+        const struct sluice_follow_channel *shape = &follow->channels[channel];
+        if (bytes != (size_t)shape->width * shape->height * sluice_dtype_bytes(shape->dtype))
+            return sluice_error_set(error, SLUICE_USAGE, "%zu bytes are not a plane", bytes);
+        status = sluice_file_pixels(file, row->row, channel, shape, pixels, &follow->buffers, &why);
+    }
+    if (status != SLUICE_OK && error && error->status == SLUICE_OK)
+        *error = why;
+    return status;
+}
+
+bool sluice_follow_checksum(struct sluice_follow *follow, const struct sluice_follow_row *row,
+                            uint32_t channel, uint64_t *checksum)
+{
+    struct sluice_follow_file *file = file_of(follow, row, channel, NULL);
+    return file && sluice_file_checksum(file, row->row, channel, checksum);
+}
+
+enum sluice_status sluice_follow_column(struct sluice_follow *follow,
+                                        const struct sluice_follow_row *row, const char *name,
+                                        enum sluice_follow_cell kind, void *value, size_t bytes,
+                                        struct sluice_error *error)
+{
+    if (!name || !value || bytes == 0)
+        return sluice_error_set(error, SLUICE_USAGE, "no column or no room for its cell");
+    struct sluice_error why = {0};
+    struct sluice_follow_file *file = file_of(follow, row, 0, &why);
+    enum sluice_status status = why.status;
+    if (file)
+        status =
+            sluice_file_column(file, follow->channels, row->row, name, kind, value, bytes, &why);
+    if (status != SLUICE_OK && error && error->status == SLUICE_OK)
+        *error = why;
+    return status;
+}
+
+const char *sluice_follow_path(const struct sluice_follow *follow, uint32_t file)
+{
+    return file < follow->file_count ? follow->files[file]->path : NULL;
+}
