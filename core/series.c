@@ -38,6 +38,7 @@ void sluice_series_destroy(struct sluice_series *series)
         free(series->channels[i].flatfield);
     }
     free(series->countrate_table);
+    free(series->countrate_curve);
     free(series->start_message);
     free(series);
 }

@@ -5,7 +5,8 @@
  * the source until a frame of kind OPEN or ADOPT passes it to the writer, freed there at the close.
  * Nothing here is on the path of an image.
  *
- * Doubles are NaN, texts empty and pointers NULL where the detector said nothing. */
+ * Doubles are NaN, texts empty and pointers NULL where the detector said nothing. A width of 0 says
+ * that size and type of the images are not known: the first image fills them in. */
 #ifndef SLUICE_CORE_SERIES_H
 #define SLUICE_CORE_SERIES_H
 
@@ -66,6 +67,8 @@ struct sluice_series {
 
     uint32_t *countrate_table; /* owned */
     size_t countrate_table_count;
+    float *countrate_curve; /* as Stream V1 has it: rows × columns, owned */
+    uint32_t countrate_curve_shape[2];
 
     char *start_message; /* every small field of the start message as JSON, ASCII only; owned */
 };

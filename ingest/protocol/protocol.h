@@ -83,6 +83,7 @@ struct sluice_protocol_ops {
     int64_t idle_timeout_ns;
 };
 
+extern const struct sluice_protocol_ops sluice_stream1_protocol;
 extern const struct sluice_protocol_ops sluice_stream2_protocol;
 extern const struct sluice_protocol_ops sluice_array10_protocol;
 

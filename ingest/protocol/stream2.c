@@ -15,9 +15,7 @@
 #include "ingest/protocol/cbor_json.h"
 #include "ingest/protocol/cbor_value.h"
 #include "ingest/protocol/stream2_message.h"
-
-/* User data up to this long are written down and cut where they do not fit. */
-#define USER_DATA_BYTES_CUT 8192
+#include "ingest/protocol/user_data.h"
 
 enum {
     KEY_TYPE,
@@ -291,31 +289,15 @@ static enum sluice_status read_time(const struct decoding *decoding, int key, do
     return status == SLUICE_OK ? SLUICE_OK : bad_key(decoding, key, status, cursor.why);
 }
 
-/* Where JSON text is cut so that no escape is: the start of one that `bytes` would split. */
-static size_t cut_between_escapes(const char *text, size_t bytes)
-{
-    size_t at = 0;
-
-    while (at < bytes) {
-        size_t length = text[at] != '\\' ? 1 : text[at + 1] == 'u' ? 6 : 2;
-
-        if (at + length > bytes)
-            break;
-        at += length;
-    }
-    return at;
-}
-
 /* User data never refuses an image. Text that does not fit is cut; what is too long even to be
  * written down for that is replaced by words that say so. */
 static struct sluice_span read_user_data(const struct decoding *decoding,
                                          const struct sluice_text_buffer *buffer)
 {
-    char whole[USER_DATA_BYTES_CUT];
+    char whole[SLUICE_USER_DATA_BYTES_CUT];
     struct sluice_cbor_cursor start, cursor;
     struct sluice_cbor_token token;
     struct sluice_json json;
-    size_t bytes;
 
     if (buffer == NULL || buffer->capacity == 0 || !find(decoding, KEY_USER_DATA, &start))
         return (struct sluice_span){0};
@@ -335,10 +317,7 @@ static struct sluice_span read_user_data(const struct decoding *decoding,
         sluice_json_init_fixed(&json, whole, sizeof(whole));
         sluice_cbor_write_omitted(&json, cursor.at - start.at);
     }
-    bytes = json.bytes < buffer->capacity ? json.bytes : buffer->capacity - 1;
-    bytes = cut_between_escapes(whole, bytes);
-    memcpy(buffer->data, whole, bytes);
-    return (struct sluice_span){(const uint8_t *)buffer->data, bytes};
+    return sluice_user_data_put(buffer, json.text, json.bytes);
 }
 
 enum sluice_status sluice_stream2_decode(struct sluice_span message,

@@ -190,6 +190,10 @@ static void put_arrays(struct sluice_tree *tree, const struct sluice_master_inpu
     if (series->countrate_table != NULL && count > 0)
         sluice_tree_array(tree, DETECTOR "/countrate_correction_lookup_table", SLUICE_U32, 1,
                           &count, series->countrate_table, NULL);
+    hsize_t curve[2] = {series->countrate_curve_shape[0], series->countrate_curve_shape[1]};
+    if (series->countrate_curve != NULL)
+        sluice_tree_array(tree, DETECTOR "/countrate_correction_lookup_table", SLUICE_F32, 2, curve,
+                          series->countrate_curve, NULL);
 }
 
 void sluice_master_put_metadata(struct sluice_tree *tree, const struct sluice_master_input *input,
