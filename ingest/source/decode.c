@@ -16,6 +16,7 @@
 static const struct sluice_protocol_ops *const protocols[] = {
     [SLUICE_PROTOCOL_AUTO] = NULL,
     [SLUICE_PROTOCOL_STREAM2] = &sluice_stream2_protocol,
+    [SLUICE_PROTOCOL_STREAM1] = &sluice_stream1_protocol,
     [SLUICE_PROTOCOL_ARRAY10] = &sluice_array10_protocol,
 };
 

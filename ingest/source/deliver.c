@@ -69,7 +69,7 @@ static void open_series(struct sluice_source *source, struct sluice_series *seri
         series->number_of_images =
             sluice_load_acquire(&source->ports.progress->armed_images); /* [edge ARMED] */
     sluice_tracker_open(&source->tracker, series, image, sluice_now_ns(source->ports.clock));
-    if (series->channel_count == 0)
+    if (series->channel_count == 0 || series->width == 0)
         source->waiting_open = series;
     else
         sluice_source_push_control(source, SLUICE_FRAME_OPEN, series);
@@ -185,10 +185,12 @@ static void refuse(struct sluice_source *source, const struct sluice_error *erro
  */
 static void push_refused(struct sluice_source *source)
 {
-    if (!source->head.has_image_id || !sluice_slots_room(&source->slots, 0))
+    if (!source->head.has_image_id)
         return;
     const uint64_t image_id = source->head.image_id;
     sluice_message_release(&source->message);
+    if (!sluice_slots_room(&source->slots, &source->message))
+        return;
     const uint32_t slot = sluice_slots_accept(&source->slots, &source->message);
     struct sluice_frame *frame = &source->slots.frames[slot];
     frame->kind = SLUICE_FRAME_REFUSED;
@@ -335,7 +337,7 @@ static void deliver_own(struct sluice_source *source, bool room)
         source->tracker.last_message_ns = source->decoded->arrival_ns;
     good = source->decode_status == SLUICE_OK;
     if (good && source->waiting_open != NULL) {
-        sluice_tracker_name_channels(&source->tracker, source->waiting_open, image);
+        sluice_tracker_complete(&source->tracker, source->waiting_open, image);
         sluice_source_push_control(source, SLUICE_FRAME_OPEN, source->waiting_open);
         source->waiting_open = NULL;
     }
@@ -369,7 +371,7 @@ static enum sluice_status deliver_image(struct sluice_source *source)
                                                   : SLUICE_NUMBER_INSIDE;
     enum sluice_image_verdict verdict =
         sluice_tracker_judge_image(&source->tracker, &source->head, good);
-    const bool room = sluice_slots_room(&source->slots, source->message.bytes);
+    const bool room = sluice_slots_room(&source->slots, &source->message);
     const bool ours = verdict == SLUICE_IMAGE_OF_SERIES || verdict == SLUICE_IMAGE_MISSED_START;
     if (ours && !room && source->settings.overflow == SLUICE_OVERFLOW_WAIT &&
         number != SLUICE_NUMBER_ECHO)

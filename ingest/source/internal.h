@@ -41,7 +41,7 @@ struct sluice_source {
     struct sluice_tracker tracker;
     struct sluice_numbering numbering;          /* of a protocol without start messages */
     const struct sluice_protocol_ops *protocol; /* of the stream; NULL: not known yet */
-    struct sluice_series *waiting_open; /* its start named no channels: opened by the first image */
+    struct sluice_series *waiting_open; /* its start is to be completed by the first image */
 
     /* the message in hand, decoded */
     bool holding;

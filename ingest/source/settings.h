@@ -10,6 +10,7 @@
 enum sluice_protocol {
     SLUICE_PROTOCOL_AUTO, /* told by the messages */
     SLUICE_PROTOCOL_STREAM2,
+    SLUICE_PROTOCOL_STREAM1,
     SLUICE_PROTOCOL_ARRAY10,
 };
 

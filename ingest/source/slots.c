@@ -9,9 +9,13 @@
 
 #include "core/series.h"
 
-static uint64_t counted_bytes(size_t message_bytes)
+/* Each part may be a small one that pins a receive buffer. */
+static uint64_t counted_bytes(const struct sluice_message *message)
 {
-    return message_bytes < SLUICE_MESSAGE_BYTES_MIN ? SLUICE_MESSAGE_BYTES_MIN : message_bytes;
+    const uint64_t parts = message->part_count > 1 ? message->part_count - 1 : 0;
+    const uint64_t bytes = message->bytes;
+    return parts * SLUICE_MESSAGE_BYTES_MIN +
+           (bytes < SLUICE_MESSAGE_BYTES_MIN ? SLUICE_MESSAGE_BYTES_MIN : bytes);
 }
 
 enum sluice_status sluice_slots_init(struct sluice_slots *slots, uint32_t data_count,
@@ -63,18 +67,18 @@ uint32_t sluice_slots_peek(const struct sluice_slots *slots)
                                       : SLUICE_SLOT_NONE;
 }
 
-bool sluice_slots_room(const struct sluice_slots *slots, size_t message_bytes)
+bool sluice_slots_room(const struct sluice_slots *slots, const struct sluice_message *message)
 {
     return slots->data_free_count > 0 &&
            (slots->bytes_used == 0 ||
-            slots->bytes_used + counted_bytes(message_bytes) <= slots->bytes_max);
+            slots->bytes_used + counted_bytes(message) <= slots->bytes_max);
 }
 
 uint32_t sluice_slots_accept(struct sluice_slots *slots, struct sluice_message *message)
 {
     assert(slots->data_free_count > 0);
     const uint32_t slot = slots->data_free[--slots->data_free_count];
-    slots->bytes_used += counted_bytes(message->bytes);
+    slots->bytes_used += counted_bytes(message);
     sluice_message_move(&slots->messages[slot], message);
     return slot;
 }
@@ -92,7 +96,7 @@ void sluice_slots_reclaim(struct sluice_slots *slots, uint32_t slot)
         slots->control_free[slots->control_free_count++] = slot;
         return;
     }
-    slots->bytes_used -= counted_bytes(slots->messages[slot].bytes);
+    slots->bytes_used -= counted_bytes(&slots->messages[slot]);
     sluice_message_release(&slots->messages[slot]);
     slots->data_free[slots->data_free_count++] = slot;
 }

@@ -3,7 +3,8 @@
  * The slots that ring numbers name: a frame, the message it points into, and a text buffer each.
  * Slots 0 to data_count - 1 carry images; the control_count after them carry the opening and close
  * of series, so that these get through when every data slot is taken. Memory is bounded in bytes as
- * well: a message counts with at least 8 KiB, since a small one pins libzmq's receive buffer.
+ * well: a message counts with at least 8 KiB, and with as much for each further part, since a small
+ * one pins libzmq's receive buffer.
  *
  * The source owns the free slots; the writer owns a slot between the pop of its number and the push
  * of it to the free ring. All functions are the source thread's. */
@@ -35,9 +36,9 @@ void sluice_slots_close(struct sluice_slots *slots);
 
 /* The data slot that the next accept will give, or SLUICE_SLOT_NONE: decode into its frame. */
 uint32_t sluice_slots_peek(const struct sluice_slots *slots);
-/* Whether a message of so many bytes fits now: a slot and memory. A message larger than the whole
- * bound fits when nothing else is held, so that it cannot stop the stream. */
-bool sluice_slots_room(const struct sluice_slots *slots, size_t message_bytes);
+/* Whether the message fits now: a slot and memory. A message larger than the whole bound fits when
+ * nothing else is held, so that it cannot stop the stream. */
+bool sluice_slots_room(const struct sluice_slots *slots, const struct sluice_message *message);
 /* Takes the peeked slot and moves the message into it. */
 uint32_t sluice_slots_accept(struct sluice_slots *slots, struct sluice_message *message);
 uint32_t sluice_slots_take_control(struct sluice_slots *slots); /* or SLUICE_SLOT_NONE */

@@ -122,7 +122,10 @@ void sluice_tracker_note_start(struct sluice_tracker *tracker,
                                const struct sluice_message_head *head)
 {
     const struct sluice_series_identity identity = identity_of_head(head);
-    forget_closed(tracker, &identity);
+    if (identity_known(&identity))
+        forget_closed(tracker, &identity);
+    else
+        memset(tracker->closed, 0, sizeof(tracker->closed));
 }
 
 static int find_channel(const struct sluice_image_contract *contract, struct sluice_span name,
@@ -141,6 +144,11 @@ enum sluice_status sluice_tracker_adopt(struct sluice_tracker *tracker,
                                         struct sluice_series *series, struct sluice_error *error)
 {
     const struct sluice_image_contract *contract = &tracker->contract;
+    if (series->width == 0) {
+        series->width = contract->width;
+        series->height = contract->height;
+        series->dtype = contract->dtypes[0];
+    }
     if (series->width != contract->width || series->height != contract->height) {
         return sluice_error_set(error, SLUICE_MISMATCH,
                                 "it announces %ux%u pixels, images have %ux%u", series->width,
@@ -199,10 +207,20 @@ static void name_channels(struct sluice_series *series, const struct sluice_imag
     }
 }
 
-void sluice_tracker_name_channels(struct sluice_tracker *tracker, struct sluice_series *series,
-                                  const struct sluice_image *image)
+static void shape_like(struct sluice_series *series, const struct sluice_image *image)
 {
-    name_channels(series, image);
+    series->width = image->planes[0].width;
+    series->height = image->planes[0].height;
+    series->dtype = image->planes[0].dtype;
+}
+
+void sluice_tracker_complete(struct sluice_tracker *tracker, struct sluice_series *series,
+                             const struct sluice_image *image)
+{
+    if (series->channel_count == 0)
+        name_channels(series, image);
+    if (series->width == 0)
+        shape_like(series, image);
     contract_of_series(&tracker->contract, series);
 }
 
@@ -216,9 +234,7 @@ struct sluice_series *sluice_tracker_series_of_image(const struct sluice_message
     series->series_id = head->series_id;
     const struct sluice_series_identity identity = identity_of_head(head);
     memcpy(series->unique_id, identity.unique_id, sizeof(series->unique_id));
-    series->width = image->planes[0].width;
-    series->height = image->planes[0].height;
-    series->dtype = image->planes[0].dtype;
+    shape_like(series, image);
     name_channels(series, image);
     return series;
 }

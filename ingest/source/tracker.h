@@ -78,7 +78,8 @@ enum sluice_image_verdict sluice_tracker_judge_image(const struct sluice_tracker
 bool sluice_tracker_judge_end(const struct sluice_tracker *tracker,
                               const struct sluice_message_head *head);
 
-/* A start that cannot be used still says that images of its ids are to come. */
+/* A start that cannot be used still says that images of its ids are to come: of any ids, where
+ * these cannot be read. */
 void sluice_tracker_note_start(struct sluice_tracker *tracker,
                                const struct sluice_message_head *head);
 
@@ -86,7 +87,8 @@ void sluice_tracker_note_start(struct sluice_tracker *tracker,
 void sluice_tracker_open(struct sluice_tracker *tracker, const struct sluice_series *series,
                          const struct sluice_image *image, int64_t now_ns);
 /* Brings the channels of a late start into the order that the open series has already, and takes
- * over its number of images. MISMATCH with a reason when it does not agree with the images. */
+ * over its number of images; where it does not say how images look, it learns that from them.
+ * MISMATCH with a reason when it does not agree with the images. */
 enum sluice_status sluice_tracker_adopt(struct sluice_tracker *tracker,
                                         struct sluice_series *series, struct sluice_error *error);
 /* Remembers the series as closed. */
@@ -97,9 +99,10 @@ void sluice_tracker_close(struct sluice_tracker *tracker, enum sluice_ended_by e
 struct sluice_series *sluice_tracker_series_of_image(const struct sluice_message_head *head,
                                                      const struct sluice_image *image);
 
-/* Gives a series whose start named no channels (and its contract) those of its first image. */
-void sluice_tracker_name_channels(struct sluice_tracker *tracker, struct sluice_series *series,
-                                  const struct sluice_image *image);
+/* Gives a series (and its contract) what its start did not say, as its first image has it: the
+ * names of the channels, the size and type of images. */
+void sluice_tracker_complete(struct sluice_tracker *tracker, struct sluice_series *series,
+                             const struct sluice_image *image);
 
 /* Holds an image against the open series: shape, type and the full set of channels; fills each
  * plane's channel_index. MISMATCH with the reason. */

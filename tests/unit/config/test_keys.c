@@ -82,6 +82,10 @@ static void the_texts_of_choices_have_the_enumerators_they_name(void **state)
     assert_false(c.source.bind);
     set(&c, "source.protocol=stream2");
     assert_int_equal(c.source.protocol, SLUICE_PROTOCOL_STREAM2);
+    set(&c, "source.protocol=stream1");
+    assert_int_equal(c.source.protocol, SLUICE_PROTOCOL_STREAM1);
+    set(&c, "source.protocol=array-1.0");
+    assert_int_equal(c.source.protocol, SLUICE_PROTOCOL_ARRAY10);
     set(&c, "ring.overflow=drop");
     assert_int_equal(c.source.overflow, SLUICE_OVERFLOW_DROP);
     set(&c, "writer.durable=flush");
@@ -193,7 +197,7 @@ static void every_text_has_a_length(void **state)
 
 static void what_a_later_version_brings_is_refused_by_name(void **state)
 {
-    static const char *const later[] = {"source.protocol=stream1", "http.listen=127.0.0.1:8080"};
+    static const char *const later[] = {"http.listen=127.0.0.1:8080"};
     struct sluice_config c;
     (void)state;
     for (size_t i = 0; i < sizeof later / sizeof *later; i++) {

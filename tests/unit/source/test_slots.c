@@ -53,19 +53,27 @@ static void a_span_into_a_tiny_part_moves_with_it(void **state)
     sluice_slots_close(&slots);
 }
 
+static bool has_room(const struct sluice_slots *slots, size_t bytes, uint32_t parts)
+{
+    const struct sluice_message message = {.part_count = parts, .bytes = bytes};
+    return sluice_slots_room(slots, &message);
+}
+
 static void memory_is_bounded_in_bytes(void **state)
 {
     (void)state;
     struct sluice_slots slots;
     assert_int_equal(sluice_slots_init(&slots, 8, 50000, 64), SLUICE_OK);
     struct sluice_message message = message_of(30000);
-    assert_true(sluice_slots_room(&slots, 30000));
+    assert_true(has_room(&slots, 30000, 1));
     const uint32_t slot = sluice_slots_accept(&slots, &message);
-    assert_true(sluice_slots_room(&slots, 20000));
-    assert_false(sluice_slots_room(&slots, 20001));
+    assert_true(has_room(&slots, 20000, 1));
+    assert_false(has_room(&slots, 20001, 1));
+    assert_true(has_room(&slots, 20000 - SLUICE_MESSAGE_BYTES_MIN, 2)); /* a buffer a part */
+    assert_false(has_room(&slots, 20001 - SLUICE_MESSAGE_BYTES_MIN, 2));
     sluice_slots_reclaim(&slots, slot);
     assert_int_equal(slots.bytes_used, 0);
-    assert_true(sluice_slots_room(&slots, 50000));
+    assert_true(has_room(&slots, 50000, 1));
     sluice_slots_close(&slots);
 }
 
@@ -76,10 +84,10 @@ static void a_small_message_counts_as_the_buffer_that_it_pins(void **state)
     assert_int_equal(sluice_slots_init(&slots, 8, 3 * SLUICE_MESSAGE_BYTES_MIN, 64), SLUICE_OK);
     for (int i = 0; i < 3; i++) {
         struct sluice_message message = message_of(100);
-        assert_true(sluice_slots_room(&slots, 100));
+        assert_true(has_room(&slots, 100, 1));
         sluice_slots_accept(&slots, &message);
     }
-    assert_false(sluice_slots_room(&slots, 100));
+    assert_false(has_room(&slots, 100, 1));
     sluice_slots_close(&slots);
 }
 
@@ -88,12 +96,12 @@ static void a_message_above_the_whole_bound_passes_alone(void **state)
     (void)state;
     struct sluice_slots slots;
     assert_int_equal(sluice_slots_init(&slots, 2, 10000, 64), SLUICE_OK);
-    assert_true(sluice_slots_room(&slots, 1000000));
+    assert_true(has_room(&slots, 1000000, 1));
     struct sluice_message message = message_of(1000000);
     const uint32_t slot = sluice_slots_accept(&slots, &message);
-    assert_false(sluice_slots_room(&slots, 1));
+    assert_false(has_room(&slots, 1, 1));
     sluice_slots_reclaim(&slots, slot);
-    assert_true(sluice_slots_room(&slots, 1));
+    assert_true(has_room(&slots, 1, 1));
     sluice_slots_close(&slots);
 }
 

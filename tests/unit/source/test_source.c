@@ -124,6 +124,23 @@ static void send_end(struct bench *bench)
     send_message(bench, &message);
 }
 
+/* Of a series of such images. */
+static void send_start(struct bench *bench)
+{
+    struct builder message = {0};
+    begin_message(&message, "start", 6);
+    build_text(&message, "image_size_x");
+    build_int(&message, 2);
+    build_text(&message, "image_size_y");
+    build_int(&message, 2);
+    build_text(&message, "image_dtype");
+    build_text(&message, "uint8");
+    build_text(&message, "channels");
+    build_head(&message, MAJOR_ARRAY, 1);
+    build_text(&message, "threshold_1");
+    send_message(bench, &message);
+}
+
 static uint64_t count_of(const struct bench *bench, enum sluice_counter counter)
 {
     return sluice_counter_get(bench->counters, counter);
@@ -325,12 +342,74 @@ static void an_arm_is_passed_on_behind_what_came_before(void **state)
     bench_close(&bench); /* frees the one that nobody took, and the one still on its way */
 }
 
+/* A message of several parts, the last one NULL. */
+static void send_parts(struct bench *bench, const char *const *parts)
+{
+    for (; *parts != NULL; parts++)
+        assert_int_equal(
+            zmq_send(bench->push, *parts, strlen(*parts), parts[1] != NULL ? ZMQ_SNDMORE : 0),
+            strlen(*parts));
+}
+
+static const char *const stream1_header[] = {
+    "{\"htype\":\"dheader-1.0\",\"series\":5,\"header_detail\":\"none\"}", NULL};
+static const char *const stream1_image[] = {
+    "{\"htype\":\"dimage-1.0\",\"series\":5,\"frame\":0}",
+    "{\"htype\":\"dimage_d-1.0\",\"shape\":[2,2],\"type\":\"uint8\",\"encoding\":\"<\"}", "abcd",
+    "{\"htype\":\"dconfig-1.0\"}", NULL};
+
+/* Until the next frame to the writer is there; its kind, and its slot given back. */
+static enum sluice_frame_kind work_for_frame(struct bench *bench)
+{
+    uint32_t slot;
+    for (int i = 0; i < CYCLES_MAX && sluice_handover_count(&bench->out) == 0; i++) {
+        if (sluice_source_agent_ops.do_work(bench->source) == 0)
+            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+    assert_int_equal(sluice_handover_pop_many(&bench->out, &slot, 1), 1);
+    struct sluice_frame *frame = &sluice_source_frames(bench->source)[slot];
+    sluice_series_destroy(frame->series);
+    frame->series = NULL;
+    give_back(bench, slot);
+    return frame->kind;
+}
+
+static void another_protocol_is_taken_up_between_series_and_by_its_start_within_one(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_open(&bench, SLUICE_OVERFLOW_WAIT);
+    send_parts(&bench, stream1_header); /* does not say how images look: opened by the first */
+    send_parts(&bench, stream1_image);
+    assert_int_equal(work_for_frame(&bench), SLUICE_FRAME_OPEN);
+    assert_int_equal(work_for_frame(&bench), SLUICE_FRAME_IMAGE);
+    send_image(&bench, 1); /* of Stream V2: refused, although its series has the same number */
+    work_until(&bench, SLUICE_COUNTER_SOURCE_REFUSED, 1);
+    send_end(&bench); /* of Stream V2: no end of this one */
+    work_until(&bench, SLUICE_COUNTER_SOURCE_REFUSED, 2);
+    assert_int_equal(count_of(&bench, SLUICE_COUNTER_SOURCE_STRAY), 0);
+    send_parts(&bench, (const char *const[]){"{\"htype\":\"dseries_end-1.0\",\"series\":5}", NULL});
+    assert_int_equal(work_for_frame(&bench), SLUICE_FRAME_CLOSE);
+    send_parts(&bench, (const char *const[]){"{\"htype\":\"dheader-1.0\",\"series\":5}", NULL});
+    send_parts(&bench, stream1_image);
+    assert_int_equal(work_for_frame(&bench), SLUICE_FRAME_OPEN);
+    assert_int_equal(work_for_frame(&bench), SLUICE_FRAME_IMAGE);
+    send_start(&bench); /* of Stream V2, and of the same number: another series all the same */
+    assert_int_equal(work_for_frame(&bench), SLUICE_FRAME_CLOSE);
+    assert_int_equal(work_for_frame(&bench), SLUICE_FRAME_OPEN);
+    send_image(&bench, 0);
+    assert_int_equal(work_for_frame(&bench), SLUICE_FRAME_IMAGE);
+    assert_int_equal(count_of(&bench, SLUICE_COUNTER_SOURCE_STARTS_REPEATED), 0);
+    bench_close(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_image_that_waits_for_a_slot_keeps_all_it_came_with),
         cmocka_unit_test(a_dropped_image_is_counted_and_the_close_still_gets_through),
         cmocka_unit_test(a_message_of_no_known_protocol_is_refused_and_the_next_is_looked_at),
+        cmocka_unit_test(another_protocol_is_taken_up_between_series_and_by_its_start_within_one),
         cmocka_unit_test(a_stop_closes_what_is_open_and_goes_on),
         cmocka_unit_test(a_stop_waits_for_an_image_that_waits_for_a_slot),
         cmocka_unit_test(an_arm_is_passed_on_behind_what_came_before),

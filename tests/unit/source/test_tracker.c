@@ -140,6 +140,18 @@ static void a_start_with_the_ids_of_a_closed_series_makes_them_current_again(voi
     assert_int_equal(tracker.serial, 2);
 }
 
+static void a_start_whose_ids_cannot_be_read_makes_any_current_again(void **state)
+{
+    (void)state;
+    struct sluice_tracker tracker = {0};
+    const struct sluice_message_head head = {0};
+    open_one(&tracker, 1, "one");
+    sluice_tracker_close(&tracker, SLUICE_ENDED_BY_END, true);
+    assert_int_equal(judge(&tracker, 1, "one"), SLUICE_IMAGE_OF_CLOSED);
+    sluice_tracker_note_start(&tracker, &head);
+    assert_int_equal(judge(&tracker, 1, "one"), SLUICE_IMAGE_MISSED_START);
+}
+
 static void starts_are_new_repeated_or_late(void **state)
 {
     (void)state;
@@ -252,6 +264,49 @@ static void a_late_start_that_contradicts_the_images_is_not_adopted(void **state
     sluice_series_destroy(made);
 }
 
+static void what_a_start_does_not_say_the_first_image_does(void **state)
+{
+    (void)state;
+    struct sluice_tracker tracker = {0};
+    struct sluice_error error = {0};
+    struct sluice_image image = image_of("data", NULL);
+    struct sluice_series *series = series_of(1, "");
+    series->width = series->height = 0;
+    series->channel_count = 1;
+    strcpy(series->channels[0].name, "data");
+    series->channels[0].threshold_energy = 4000;
+    sluice_tracker_open(&tracker, series, NULL, 0);
+    image.planes[0].dtype = SLUICE_U32;
+    sluice_tracker_complete(&tracker, series, &image);
+    assert_int_equal(series->width, 4);
+    assert_int_equal(series->height, 3);
+    assert_int_equal(series->dtype, SLUICE_U32);
+    assert_true(series->channels[0].threshold_energy == 4000); /* the channel is as it was */
+    assert_int_equal(sluice_tracker_check(&tracker, &image, &error), SLUICE_OK);
+    image.planes[0].width = 5;
+    assert_int_equal(sluice_tracker_check(&tracker, &image, &error), SLUICE_MISMATCH);
+    sluice_series_destroy(series);
+}
+
+static void a_late_start_that_does_not_say_how_images_look_learns_it(void **state)
+{
+    (void)state;
+    struct sluice_tracker tracker = {0};
+    struct sluice_error error = {0};
+    const struct sluice_message_head head = head_of(1, NULL);
+    const struct sluice_image image = image_of("a", "b");
+    struct sluice_series *made = sluice_tracker_series_of_image(&head, &image);
+    struct sluice_series *late = series_of(1, "");
+    sluice_tracker_open(&tracker, made, &image, 0);
+    late->width = late->height = 0;
+    assert_int_equal(sluice_tracker_adopt(&tracker, late, &error), SLUICE_OK);
+    assert_int_equal(late->width, 4);
+    assert_int_equal(late->height, 3);
+    assert_int_equal(late->dtype, SLUICE_U16);
+    sluice_series_destroy(made);
+    sluice_series_destroy(late);
+}
+
 static void every_second_id_means_a_second_client_and_is_said_once(void **state)
 {
     (void)state;
@@ -288,12 +343,15 @@ int main(void)
         cmocka_unit_test(an_image_after_the_close_opens_nothing),
         cmocka_unit_test(a_series_closed_for_idleness_goes_on_only_when_images_are_missing),
         cmocka_unit_test(a_start_with_the_ids_of_a_closed_series_makes_them_current_again),
+        cmocka_unit_test(a_start_whose_ids_cannot_be_read_makes_any_current_again),
         cmocka_unit_test(starts_are_new_repeated_or_late),
         cmocka_unit_test(only_its_own_end_closes_a_series),
         cmocka_unit_test(planes_are_matched_to_channels_by_name),
         cmocka_unit_test(an_image_that_differs_from_the_series_is_a_mismatch),
         cmocka_unit_test(a_late_start_is_brought_into_the_order_of_the_images),
         cmocka_unit_test(a_late_start_that_contradicts_the_images_is_not_adopted),
+        cmocka_unit_test(what_a_start_does_not_say_the_first_image_does),
+        cmocka_unit_test(a_late_start_that_does_not_say_how_images_look_learns_it),
         cmocka_unit_test(every_second_id_means_a_second_client_and_is_said_once),
         cmocka_unit_test(scattered_losses_are_no_second_client),
     };
