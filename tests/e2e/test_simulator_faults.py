@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`sluice simulate --fault KIND` against `sluice ingest`: what the summary counts is what the
-simulator's report says it has done, for every kind alone and for many at once."""
+simulator's report says it has done, for every kind alone and for many at once, in Stream V2 and in
+Stream V1 with each of its encodings and header details."""
 import os
 import random
 import sys
@@ -11,12 +12,18 @@ import sluice_e2e as e2e  # noqa: E402
 import numpy as np  # noqa: E402
 
 IMAGES = 60
-SPOILERS = ("corrupt", "truncated", "wrongsize", "random")
+SPOILERS = ("corrupt", "truncated", "wrongsize", "wrongtype", "random")
 
 
-class SimulatorFaults(e2e.Case):
-    def run_faults(self, *faults, series=1, settings=(), options=("--detector", "tiny")):
+class Faults:
+    """The tests of every protocol that names its series."""
+
+    options = ("--detector", "tiny")
+    many = ("--channels", "3")
+
+    def run_faults(self, *faults, series=1, settings=(), options=None):
         """Summaries, the report's series, exit code and process."""
+        options = self.options if options is None else options
         ingest = self.simulated_ingest(series, settings)
         arguments = [a for f in faults for a in ("--fault", f)]
         report = self.simulate(ingest, *options, "--images", str(IMAGES), *arguments).report()
@@ -41,9 +48,9 @@ class SimulatorFaults(e2e.Case):
         self.assertEqual(np.count_nonzero(columns["image_id"]), sent["distinct"])
         self.assertEqual(np.count_nonzero(columns["frame_status"] == 1), sent["distinct"])
 
-    def one(self, *faults, code=0, ended_by="end", **expected):
+    def one(self, *faults, code=0, ended_by="end", settings=(), **expected):
         """One series with these faults: its summary, the process and what was sent."""
-        (summary,), (sent,), left, ingest = self.run_faults(*faults)
+        (summary,), (sent,), left, ingest = self.run_faults(*faults, settings=settings)
         self.assertEqual(left, code, summary)
         self.assert_agree(summary, sent, ended_by=ended_by, **expected)
         for fault in faults:
@@ -94,6 +101,10 @@ class SimulatorFaults(e2e.Case):
         self.assert_agree(summary, sent, lost=0, ended_by="end")
         self.assertEqual(code, 3, "the older series lacks its first images")
 
+    def test_abort(self):
+        self.one("abort=25", code=3, ended_by="idle", settings=["source.idle_timeout_ms=300"],
+                 expected=IMAGES, written=25, lost_ranges=[[25, IMAGES - 1]])
+
     def test_restart(self):
         _, ingest, sent = self.one("restart=20", lost=0)
         self.assertEqual(sent["starts"], 2)
@@ -133,13 +144,16 @@ class SimulatorFaults(e2e.Case):
         seed = random.randrange(1 << 30)
         print(f"seed {seed}", flush=True)
         faults = ["lost=5%", "doubled=5%", "foreign=5%", "corrupt=4%", "truncated=4%",
-                  "wrongsize=3%", "random=3%", "reorder=8", "restart=30", "stall=20:10"]
+                  "wrongsize=3%", "wrongtype=3%", "random=3%", "reorder=8", "restart=30",
+                  "stall=20:10"]
         (summary,), (sent,), code, _ = self.run_faults(
-            *faults, options=["--detector", "tiny", "--channels", "3", "--seed", str(seed)],
+            *faults, options=[*self.options, *self.many, "--seed", str(seed)],
             settings=["writer.images_per_file=25"])
         self.assert_agree(summary, sent, expected=IMAGES, lost=IMAGES - sent["distinct"])
         self.assertEqual(code, 3 if sent["distinct"] < IMAGES or summary["images_refused"] else 0)
 
+
+class Stream2(Faults, e2e.Case):
     def test_captured_messages(self):
         folder = os.path.join(e2e.SHARED, "data", "stream2", "eiger2_r500k_bslz4_16bit")
         if not e2e.SHARED or not os.path.isdir(folder):
@@ -153,6 +167,43 @@ class SimulatorFaults(e2e.Case):
         for i in (0, 1, 3, 5, IMAGES - 1):
             for channel, want in e2e.captured_pixels(messages[i % len(messages)]).items():
                 np.testing.assert_array_equal(files.images[channel][i], want)
+
+
+class Stream1(Faults, e2e.Case):
+    options = ("--detector", "tiny", "--protocol", "stream1")
+    many = ("--encoding", "lz4")
+
+    def test_every_encoding_and_header_detail(self):
+        spoiled = [f"{kind}={10 + 3 * i}" for i, kind in enumerate(SPOILERS)]
+        for encoding in ("bslz4", "lz4", "none"):
+            for detail in ("all", "basic", "none"):
+                with self.subTest(encoding=encoding, detail=detail):
+                    (summary,), (sent,), code, _ = self.run_faults(
+                        "lost=3,4", *spoiled,
+                        options=[*self.options, "--encoding", encoding, "--header", detail,
+                                 "--appendix", '{"sample":"made"}', "--image-appendix", "{}"])
+                    self.assertEqual(code, 3)
+                    self.assert_agree(summary, sent, expected=IMAGES, refused=5, ended_by="end",
+                                      lost=7)
+
+    def test_triggers_are_expected_together(self):
+        (summary,), (sent,), code, _ = self.run_faults(
+            "abort=50", settings=["source.idle_timeout_ms=300"],
+            options=[*self.options, "--burst", "20", "--pause", "50"])
+        self.assertEqual(code, 3)
+        self.assert_agree(summary, sent, expected=IMAGES, written=50)
+
+    def test_the_pixels_are_those_of_stream_v2(self):
+        found = []
+        for options in ([], ["--protocol", "stream1"], ["--protocol", "stream1", "--encoding",
+                                                        "lz4"]):
+            (summary,), _, code, _ = self.run_faults(
+                options=["--detector", "s256", "--dtype", "uint32", "--seed", "4", *options])
+            self.assertEqual(code, 0)
+            (images,) = e2e.Files(summary).images.values()
+            found.append(images)
+        np.testing.assert_array_equal(found[0], found[1])
+        np.testing.assert_array_equal(found[0], found[2])
 
 
 if __name__ == "__main__":
