@@ -6,7 +6,11 @@
  * room and once to write, so it is recognised without guessing from sizes. All else waits for the
  * file's payloads first. HDF5 writes metadata at flushes and rarely between them (an index block
  * that leaves its cache), so waiting costs one emptied queue a flush; the disk is idle only while
- * the few small writes of the flush are made. */
+ * the few small writes of the flush are made.
+ *
+ * Small writes that follow each other without a gap, as columns and headers do, are collected and
+ * written as one, in their order. They are in the file when HDF5 flushes the driver, which it does
+ * at the end of each flush. */
 #include "writer/driver/direct.h"
 
 #include <errno.h>
@@ -22,6 +26,15 @@
 #include "writer/driver/stages.h"
 #include "writer/h5/h5.h"
 
+#define RUN_BYTES 65536
+
+/* Small writes that follow each other. */
+struct run {
+    uint64_t position;
+    size_t bytes;
+    uint8_t data[RUN_BYTES];
+};
+
 struct direct_file {
     H5FD_t head; /* HDF5's: first */
     struct sluice_direct *direct;
@@ -29,6 +42,7 @@ struct direct_file {
     struct sluice_extents extents;
     dev_t device;
     ino_t inode;
+    struct run run;
     struct direct_file *next; /* of the files that are open */
 };
 
@@ -106,10 +120,33 @@ static H5FD_t *open_file(const char *path, unsigned flags, hid_t access, haddr_t
     return &file->head;
 }
 
+static int write_run(struct direct_file *file)
+{
+    struct run *run = &file->run;
+    int fault = sluice_write_fully(file->target.fd, run->data, run->bytes, run->position);
+    run->bytes = 0;
+    if (fault != 0 && file->target.fault == 0)
+        file->target.fault = fault;
+    return file->target.fault;
+}
+
+/* Payloads before what HDF5 writes next: see DESIGN. */
+static int settle_payloads(struct direct_file *file)
+{
+    return sluice_stages_settle(&file->direct->stages, &file->target);
+}
+
+/* Everything is in the file. */
+static int settle(struct direct_file *file)
+{
+    int fault = settle_payloads(file);
+    return fault != 0 ? fault : write_run(file);
+}
+
 static herr_t close_file(H5FD_t *head)
 {
     struct direct_file *file = of(head);
-    int fault = sluice_stages_settle(&file->direct->stages, &file->target);
+    int fault = settle(file);
     struct direct_file **link = &file->direct->files;
     while (*link != file)
         link = &(*link)->next;
@@ -182,19 +219,13 @@ static herr_t get_descriptor(H5FD_t *head, hid_t access, void **descriptor)
     return 0;
 }
 
-/* Payloads first: see DESIGN. */
-static int settle(struct direct_file *file)
-{
-    return sluice_stages_settle(&file->direct->stages, &file->target);
-}
-
 static herr_t read_bytes(H5FD_t *head, H5FD_mem_t type, hid_t transfer, haddr_t position,
                          size_t bytes, void *buffer)
 {
     struct direct_file *file = of(head);
     uint8_t *to = buffer;
     (void)transfer;
-    int fault = type == H5FD_MEM_DRAW ? settle(file) : 0;
+    int fault = type == H5FD_MEM_DRAW ? settle(file) : write_run(file);
     while (fault == 0 && bytes > 0) {
         ssize_t got = pread(file->target.fd, to, bytes, (off_t)position);
         if (got < 0 && errno == EINTR)
@@ -213,6 +244,28 @@ static herr_t read_bytes(H5FD_t *head, H5FD_mem_t type, hid_t transfer, haddr_t 
     return fault != 0 ? fail(H5E_READERROR, "read failed", fault) : 0;
 }
 
+/* What lies behind what waits joins it; else that is written first. */
+static int write_small(struct direct_file *file, uint64_t position, size_t bytes,
+                       const void *buffer)
+{
+    struct run *run = &file->run;
+    int fault = 0;
+    if (run->bytes > 0 &&
+        (position != run->position + run->bytes || bytes > RUN_BYTES - run->bytes))
+        fault = write_run(file);
+    if (fault == 0 && bytes > RUN_BYTES) {
+        fault = sluice_write_fully(file->target.fd, buffer, bytes, position);
+    } else if (fault == 0) {
+        if (run->bytes == 0)
+            run->position = position;
+        memcpy(run->data + run->bytes, buffer, bytes);
+        run->bytes += bytes;
+    }
+    if (fault == 0 && position + bytes > file->extents.physical)
+        file->extents.physical = position + bytes;
+    return fault;
+}
+
 static herr_t write_bytes(H5FD_t *head, H5FD_mem_t type, hid_t transfer, haddr_t position,
                           size_t bytes, const void *buffer)
 {
@@ -225,11 +278,9 @@ static herr_t write_bytes(H5FD_t *head, H5FD_mem_t type, hid_t transfer, haddr_t
         sluice_stages_append(&direct->stages, &file->target, position, buffer, bytes))
         return 0;
     if (fault == 0)
-        fault = settle(file);
+        fault = settle_payloads(file);
     if (fault == 0)
-        fault = sluice_write_fully(file->target.fd, buffer, bytes, position);
-    if (fault == 0 && position + bytes > file->extents.physical)
-        file->extents.physical = position + bytes;
+        fault = write_small(file, position, bytes, buffer);
     return fault != 0 ? fail(H5E_WRITEERROR, "write failed", fault) : 0;
 }
 
@@ -359,5 +410,6 @@ void sluice_direct_abandon(struct sluice_direct *direct, int descriptor)
     if (file == NULL)
         return;
     sluice_stages_drop(&direct->stages, &file->target);
+    file->run.bytes = 0;
     sluice_extents_abandon(&file->extents);
 }

@@ -175,8 +175,7 @@ static void begin(struct sluice_stages *stages, struct sluice_target *target, ui
     target->filling = stage;
 }
 
-/* Past the processor's cache where it can: the disk reads the copy from memory, nobody else. `to`
- * is the device's next byte, of any alignment. */
+/* Past the processor's cache where it can: only the disk reads the copy. */
 #ifdef __SSE2__
 static void copy_past_cache(uint8_t *to, const uint8_t *from, size_t bytes)
 {
@@ -221,7 +220,11 @@ bool sluice_stages_append(struct sluice_stages *stages, struct sluice_target *ta
             begin(stages, target, position);
         struct sluice_stage *stage = target->filling;
         size_t room = SLUICE_STAGE_BYTES - stage->fill, part = bytes < room ? bytes : room;
-        copy_past_cache(stage->data + stage->fill, from, part);
+        /* At a low rate pieces are never full, and the kernel reads the copy at once. */
+        if (target->streaming)
+            copy_past_cache(stage->data + stage->fill, from, part);
+        else
+            memcpy(stage->data + stage->fill, from, part);
         stage->fill += part;
         from += part;
         position += part;
@@ -238,6 +241,7 @@ void sluice_stages_send(struct sluice_stages *stages, struct sluice_target *targ
     if (stage == NULL)
         return;
     target->filling = NULL;
+    target->streaming = stage->fill == SLUICE_STAGE_BYTES;
     if (target->direct_fd >= 0 && stages->has_ring && stage->fill == SLUICE_STAGE_BYTES) {
         stage->sent = stage->fill;
         target->in_flight++;

@@ -29,6 +29,7 @@ struct sluice_target {
     unsigned in_flight;
     int fault;                    /* errno of the first piece that could not be written; 0: none */
     struct sluice_stage *filling; /* NULL: none */
+    bool streaming;               /* its last piece was full */
 };
 
 struct sluice_stage {

@@ -18,7 +18,7 @@
 #include "writer/h5/h5.h"
 
 #define CHUNK_ROWS       256
-#define TEXT_CHUNK_BYTES 65536
+#define TEXT_CHUNK_BYTES 8192 /* all of it is written at each flush */
 
 static hid_t file_type(enum sluice_column_type type)
 {
