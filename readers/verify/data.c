@@ -265,6 +265,10 @@ static void judge_live(struct data *data)
     char who[96];
     struct sluice_verify *verify = data->verify;
     data->facts->growing = sluice_verify_is_growing(data->file->path, who, sizeof(who));
+    if (!data->facts->growing && sluice_follow_h5_flag(data->file->path) == SLUICE_H5_CLOSED) {
+        snprintf(who, sizeof(who), "it was closed while it was looked at");
+        data->facts->growing = true;
+    }
     data->facts->abandoned = !data->facts->growing;
     verify->growing = verify->growing || data->facts->growing;
     verify->abandoned = verify->abandoned || data->facts->abandoned;
@@ -352,7 +356,15 @@ void sluice_verify_data(struct sluice_verify *verify, size_t index)
     if (index > 0)
         next_base = verify->files[index - 1].base + verify->files[index - 1].rows;
     struct data data = {.verify = verify, .file = &file, .facts = &verify->files[index]};
-    if (sluice_file_open(&file, verify->channels, &verify->channel_count, &error) == SLUICE_OK) {
+    for (int i = 0; i < SLUICE_VERIFY_TRIES; i++) { /* its writer may be closing it */
+        sluice_error_clear(&error);
+        if (sluice_file_open(&file, verify->channels, &verify->channel_count, &error) !=
+                SLUICE_AGAIN ||
+            verify->set.state != SLUICE_SET_WRITING)
+            break;
+        sluice_verify_pause();
+    }
+    if (file.is_open) {
         check_open_file(&data, next_base);
     } else if (error.status == SLUICE_MISMATCH) {
         verify->totals->data_files++;

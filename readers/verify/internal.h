@@ -8,6 +8,8 @@
 #include "readers/follow/set.h"
 #include "readers/verify/verify.h"
 
+#define SLUICE_VERIFY_TRIES 5
+
 /* One data file, as its own check left it. */
 struct sluice_verify_file {
     bool opened, ours; /* ours: with our key, frame_status and finished */
@@ -28,6 +30,7 @@ struct sluice_verify {
     bool ours;    /* some data file is */
     bool growing; /* being written */
     bool abandoned;
+    bool unfinished; /* masters lag behind, files may come and be closed while we look */
     uint64_t bytes_done, bytes_total;
     struct sluice_file_buffers buffers;
     void *pixels; /* one plane; owned */
@@ -39,6 +42,8 @@ void sluice_verify_say(struct sluice_verify *verify, enum sluice_finding_kind ki
                        const char *file, const char *dataset, const uint64_t *image,
                        const char *format, ...) __attribute__((format(printf, 6, 7)));
 bool sluice_verify_stopped(const struct sluice_verify *verify);
+/* A moment, for what a writer is just closing or renaming. */
+void sluice_verify_pause(void);
 /* Room for `bytes` in verify->pixels. */
 bool sluice_verify_reserve(struct sluice_verify *verify, size_t bytes);
 

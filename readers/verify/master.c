@@ -39,7 +39,7 @@ struct source {
     char wrong[200]; /* "": it is there and readable */
 };
 
-static void look_at(const char *path, const char *dataset, struct source *source)
+static void look_once(const char *path, const char *dataset, struct source *source)
 {
     struct sluice_error error = {0};
     hsize_t extent[3] = {0};
@@ -74,6 +74,18 @@ static void look_at(const char *path, const char *dataset, struct source *source
         H5Dclose(images);
     H5Fclose(file);
     H5Eclear2(H5E_DEFAULT);
+}
+
+/* A file of an unfinished set may just be in the hands of its writer. */
+static void look_at(const struct master *master, const char *path, const char *dataset,
+                    struct source *source)
+{
+    for (int i = 0; i < SLUICE_VERIFY_TRIES; i++) {
+        look_once(path, dataset, source);
+        if (!source->wrong[0] || !master->verify->unfinished)
+            return;
+        sluice_verify_pause();
+    }
 }
 
 static void say(struct master *master, enum sluice_finding_kind kind, const char *dataset,
@@ -126,7 +138,7 @@ static void check_link(struct master *master, const char *name, const char *file
         snprintf(path, sizeof(path), "%.*s/%s", (int)(slash - master->path), master->path,
                  file_name);
     snprintf(where, sizeof(where), "/entry/data/%s", name);
-    look_at(path, object, &source);
+    look_at(master, path, object, &source);
     master->links++;
     master->linked_rows += source.rows;
     master->growing = master->growing || source.growing;
@@ -227,7 +239,7 @@ static void check_our_mapping(struct master *master, const char *where,
     for (size_t i = 0; i < verify->set.count; i++) {
         const struct sluice_verify_file *file = &verify->files[i];
         const char *path = verify->set.files[i].path;
-        if (!file->opened || !file->ours ||
+        if (!file->opened || !file->ours || file->growing || file->abandoned ||
             strcmp(sluice_layout_base_name(path), sluice_layout_base_name(mapping->path)) != 0)
             continue;
         uint64_t rows =
@@ -251,17 +263,16 @@ static void check_mapping(struct master *master, hid_t images, const char *where
     char text[TEXT_BYTES];
     struct source source;
     master->growing = master->growing || mapping->growing;
-    if (mapping->wrong[0] && !mapping->growing) {
+    look_at(master, mapping->path, mapping->dataset, &source);
+    if (mapping->wrong[0] && !mapping->growing &&
+        (source.wrong[0] || !master->verify->unfinished)) {
         master->broken = true;
         snprintf(text, sizeof(text), "its source %.300s %s", mapping->path, mapping->wrong);
         say(master, SLUICE_FINDING_MISSING, where, text);
         return;
     }
-    if (!mapping->partial) {
-        look_at(mapping->path, mapping->dataset, &source);
-        if (!source.wrong[0])
-            compare_shape(master, where, mapping->path, &source);
-    }
+    if (!mapping->partial && !source.wrong[0])
+        compare_shape(master, where, mapping->path, &source);
     if (!mapping->unlimited && mapping->count > 0 &&
         mapping->first + (mapping->count - 1) * mapping->stride + mapping->block > extent) {
         snprintf(text, sizeof(text), "what it maps of %.300s goes beyond its %" PRIu64 " images",
@@ -386,7 +397,7 @@ static void check_state(struct master *master)
         return;
     }
     bool open = verify->growing || verify->abandoned;
-    if (strcmp(state, "done") == 0 && open)
+    if (strcmp(state, "done") == 0 && open && verify->set.state != SLUICE_SET_WRITING)
         say(master, SLUICE_FINDING_MASTER, "/@sluice_state",
             "it says that the series is done, but a data file was not closed");
     if (strcmp(state, "failed") == 0)
@@ -415,7 +426,7 @@ static void check_parts(struct master *master)
     }
     H5Eclear2(H5E_DEFAULT);
     check_state(master);
-    if (!master->growing && !verify->growing && !verify->abandoned)
+    if (!master->growing && !verify->unfinished)
         check_count(master, mapped);
     if (master->ours)
         sluice_verify_master_rules(verify, master->file, master->path, master->nxs,

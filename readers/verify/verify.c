@@ -5,7 +5,11 @@
  * DESIGN. Each data file is opened once, checked and closed, before any master is: so no dataset is
  * ever open twice in the process (lessons in docs/architecture.md). Masters are held against what
  * the data files turned out to be. Findings go out as they are found; nothing is kept of them but
- * counts. */
+ * counts.
+ *
+ * A set that is being written changes while it is looked at: masters are rewritten at intervals and
+ * then lag behind the data files or are ahead of what was read of them; files are closed and come.
+ * So of an unfinished set only what can never be is a fault. */
 #include "readers/verify/verify.h"
 
 #include <stdarg.h>
@@ -13,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "readers/verify/internal.h"
@@ -63,6 +68,12 @@ void sluice_verify_say(struct sluice_verify *verify, enum sluice_finding_kind ki
 bool sluice_verify_stopped(const struct sluice_verify *verify)
 {
     return verify->settings->stop && *verify->settings->stop;
+}
+
+void sluice_verify_pause(void)
+{
+    const struct timespec pause = {.tv_nsec = 50 * 1000000L};
+    nanosleep(&pause, NULL);
 }
 
 bool sluice_verify_reserve(struct sluice_verify *verify, size_t bytes)
@@ -133,26 +144,27 @@ static void say_lost(struct sluice_verify *verify, const char *file, uint64_t fr
 static void check_order(struct sluice_verify *verify)
 {
     const struct sluice_set *set = &verify->set;
-    uint64_t end = 0, first_rows = 0;
+    uint64_t end = 0, full_rows = 0;
     bool any = false;
     for (size_t i = 0; i < set->count; i++) {
         const struct sluice_verify_file *file = &verify->files[i];
         if (!file->opened || !file->ours)
             continue;
-        bool last = i + 1 == set->count;
         if (file->base < end)
             sluice_verify_say(verify, SLUICE_FINDING_STRUCTURE, set->files[i].path, NULL, NULL,
                               "it begins at image %llu, but the files before it go to %llu",
                               (unsigned long long)file->base, (unsigned long long)end - 1);
-        else if (file->base > end && (any || set->state != SLUICE_SET_UNKNOWN))
+        else if (file->base > end && !verify->unfinished &&
+                 (any || set->state != SLUICE_SET_UNKNOWN))
             say_lost(verify, set->files[i].path, end, file->base);
-        if (any && !last && !file->growing && !file->abandoned && file->rows != first_rows)
+        bool closed = !file->growing && !file->abandoned, last = i + 1 == set->count;
+        if (closed && full_rows && !last && file->rows != full_rows)
             sluice_verify_say(verify, SLUICE_FINDING_STRUCTURE, set->files[i].path, NULL, NULL,
                               "it holds %llu images, the first file %llu: every file but the last "
                               "has to hold as many",
-                              (unsigned long long)file->rows, (unsigned long long)first_rows);
-        if (!any)
-            first_rows = file->rows;
+                              (unsigned long long)file->rows, (unsigned long long)full_rows);
+        if (closed && !full_rows)
+            full_rows = file->rows;
         any = true;
         end = file->base + file->rows;
     }
@@ -187,7 +199,7 @@ static void check_masters(struct sluice_verify *verify)
         if (status == SLUICE_OK && access(path, F_OK) == 0) {
             any = true;
             sluice_verify_master(verify, path, nxs, channel);
-        } else if (verify->ours && set->master[0]) {
+        } else if (verify->ours && set->master[0] && !verify->unfinished) {
             sluice_verify_say(verify, SLUICE_FINDING_MISSING, path, NULL, NULL,
                               "this master of the set is not there");
         }
@@ -231,6 +243,8 @@ enum sluice_status sluice_verify_run(struct sluice_verify *verify,
             stat(verify->set.files[i].path, &file) == 0 ? (uint64_t)file.st_size : 0;
     for (size_t i = 0; i < verify->set.count && !sluice_verify_stopped(verify); i++)
         sluice_verify_data(verify, i);
+    verify->unfinished =
+        verify->set.state == SLUICE_SET_WRITING || verify->growing || verify->abandoned;
     check_order(verify);
     check_masters(verify);
     if (sluice_verify_stopped(verify))

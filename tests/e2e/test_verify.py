@@ -111,6 +111,22 @@ class Sound(e2e.Case):
         self.assertEqual((code, verdicts[0]["verdict"]), (1, "damaged"))
         self.assertIn("open", verdicts[0]["kinds"])
 
+    def test_a_series_whose_files_come_and_go_while_it_is_looked_at(self):
+        channels = ["one", "two"]
+        i = self.ingest(settings=["writer.images_per_file=2", "writer.name=run"])
+        self.detector.send(e2e.start(SHAPE, "uint16", 1000, channels))
+        for k in range(48):
+            self.detector.send(e2e.image(k, {c: pixels(k, c) for c in channels}))
+            if k % 8 == 7:  # files are full and closed, masters lag behind
+                i.wait_counter("writer_images_visible", k + 1)
+                code, findings, verdicts = verify(self.directory + "/run_two_master.h5")
+                self.assertEqual((code, verdicts[0]["verdict"]), (0, "unfinished"), findings)
+        i.signal(signal.SIGKILL)
+        i.process.wait()
+        code, findings, verdicts = verify(self.directory + "/run_data_000001.h5")
+        self.assertNotEqual(verdicts[0]["verdict"], "damaged", findings)
+        self.assertEqual(verdicts[0]["images"], 48)
+
     def test_the_options_do_what_they_say(self):
         write_set(self, ["threshold_1"], 9, lost=(1, 3, 5))
         path = self.directory + "/run_master.h5"
