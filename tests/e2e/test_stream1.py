@@ -10,13 +10,14 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 import sluice_e2e as e2e  # noqa: E402
+import file_rules  # noqa: E402
 import h5py  # noqa: E402
 import numpy as np  # noqa: E402
 import stream1  # noqa: E402
 
 SHAPE = (17, 23)
 DETECTOR = "/entry/instrument/detector"
-FILTER = {"": None, "lz4": 32004, "-lz4": 32004, "bs": 32008}
+FILTER = {"": None, "none": None, "lz4": 32004, "-lz4": 32004, "bs": 32008, "bslz4": 32008}
 
 
 def pixels(k, shape=SHAPE, dtype="u2"):
@@ -52,21 +53,28 @@ class Stream1(e2e.Case):
 
 
 class RoundTrip(Stream1):
-    def cases(self, rng):
+    def cases(self, rng, spellings):
         shapes = [(1, 1), (1, 9), (7, 1), (8, 8), (33, 65), (127, 255)]
         shapes += [(rng.randrange(1, 90), rng.randrange(1, 90)) for _ in range(3)]
         types = ["uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64",
                  "float32", "float64"]
         for dtype in types:
             bits = 8 * np.dtype(dtype).itemsize
-            for encoding in ("<", "", "lz4<", "-lz4<", f"bs{bits}-lz4<", f"bs{bits}lz4<"):
+            for encoding in ("<", "lz4<", f"bs{bits}-lz4<", "", "-lz4<",
+                             f"bs{bits}lz4<")[:6 if spellings else 3]:
                 yield dtype, encoding, rng.choice(shapes)
 
-    def test_every_type_in_every_encoding_pixel_for_pixel(self):
+    def test_every_type_in_every_encoding_and_filter_pixel_for_pixel(self):
         seed = random.randrange(1 << 30)
         print(f"seed {seed}", flush=True)
-        cases = list(self.cases(random.Random(seed)))
-        ingest = self.ingest(len(cases), ["writer.images_per_file=2"])
+        for wanted in ("keep", "none", "lz4", "bslz4"):
+            with self.subTest(filter=wanted):
+                self.run_matrix(random.Random(seed), wanted)
+
+    def run_matrix(self, rng, wanted):
+        cases = list(self.cases(rng, wanted == "keep"))
+        ingest = self.ingest(len(cases), ["writer.images_per_file=2", f"codec.filter={wanted}"],
+                             directory=os.path.join(self.directory, wanted))
         sent = []
         for n, (dtype, encoding, shape) in enumerate(cases):
             images = [pixels(1000 * n + k, shape, dtype) for k in range(3)]
@@ -78,9 +86,9 @@ class RoundTrip(Stream1):
         self.assertEqual(ingest.wait(), 0)
         for n, (case, (images, messages)) in enumerate(zip(cases, sent)):
             with self.subTest(case=case):
-                self.check_case(ingest.summaries[n], case[1], images, messages)
+                self.check_case(ingest.summaries[n], case[1], images, messages, wanted)
 
-    def check_case(self, summary, encoding, images, messages):
+    def check_case(self, summary, encoding, images, messages, wanted):
         self.assert_counts(summary, written=3, lost=0, refused=0)
         self.assertEqual(len(summary["files"]), 2)
         got = e2e.Files(summary).images["data"]
@@ -90,8 +98,11 @@ class RoundTrip(Stream1):
         with h5py.File(summary["files"][0]) as f:
             d = f["/entry/data/data"]
             filters = d.id.get_create_plist()
+            stored = FILTER[wanted] if wanted != "keep" else FILTER["bs" if "bs" in kind else kind]
             self.assertEqual([filters.get_filter(i)[0] for i in range(filters.get_nfilters())],
-                             [] if kind == "" else [FILTER["bs" if "bs" in kind else kind]])
+                             [] if stored is None else [stored])
+            if wanted != "keep":
+                return
             for k in range(2):
                 chunk, blob = d.id.read_direct_chunk((k, 0, 0))[1], messages[k][2]
                 framing = chunk[:len(chunk) - len(blob)]
@@ -121,6 +132,18 @@ class RoundTrip(Stream1):
             self.assertEqual(f["/entry/data/data"].id.read_direct_chunk((0, 0, 0))[1][16:],
                              whole.tobytes())
 
+    def test_sixteen_megapixels_in_one_bare_block(self):
+        whole = np.random.default_rng(16).poisson(3, (1000, 4148)).astype("u4")
+        whole = np.concatenate([whole] * 4 + [whole[:362]])
+        self.assertEqual(whole.shape, (4362, 4148))
+        ingest = self.ingest()
+        self.detector.send(stream1.header(stream1.configuration(whole.shape, "u4", 2)),
+                           stream1.image(0, whole, encoding="lz4<"),
+                           stream1.image(1, whole[::-1], encoding="bs32-lz4<"), stream1.end())
+        self.assertEqual(ingest.wait(), 0)
+        got = e2e.Files(ingest.summaries[0]).images["data"]
+        self.assertTrue(np.array_equal(got[0], whole) and np.array_equal(got[1], whole[::-1]))
+
     def test_encodings_may_change_within_a_file(self):
         kinds = ["lz4<", "bs16-lz4<", "<", "lz4<"]
         for n, first in enumerate(kinds[:3]):
@@ -141,7 +164,8 @@ class Metadata(Stream1):
         return summary
 
     def assert_fields(self, summary, wanted, missing=()):
-        """The same in the master and in the .nxs."""
+        """The same in the master and in the .nxs, and both by the rules of the field's programs."""
+        self.assertEqual(file_rules.check_set(summary["master"]), [])
         for path in (summary["master"], summary["master"].replace("_master.h5", ".nxs")):
             with h5py.File(path) as f:
                 for name, value in wanted.items():

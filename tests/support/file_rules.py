@@ -51,7 +51,8 @@ FIELDS.update({DETECTOR + "/" + name: rule for name, rule in {
     "countrate_correction_applied": ("u1", None, False),
     "virtual_pixel_interpolation_applied": ("u1", None, False),
     "pixel_mask": ("u4", None, True), "flatfield": ("f4", None, False),
-    "countrate_correction_lookup_table": ("u4", None, False)}.items()})
+    # a list from Stream V2, a table of points from Stream V1
+    "countrate_correction_lookup_table": ({1: "u4", 2: "f4"}, None, False)}.items()})
 FIELDS.update({SPECIFIC + "/" + name: rule for name, rule in {
     "nimages": ("i4", None, True), "ntrigger": ("i4", None, True),
     "x_pixels_in_detector": ("i4", None, True), "y_pixels_in_detector": ("i4", None, True),
@@ -283,6 +284,7 @@ def check_fields(check, file):
         if kind == "str":
             check.that(item.id.get_type().get_class() == h5t.STRING, f"{path}: not a text")
             continue
+        kind = kind.get(item.ndim) if isinstance(kind, dict) else kind
         check.that(item.dtype == np.dtype(kind), f"{path}: type {item.dtype}, not {kind}")
         check.that(unit is None or text_of(item.attrs.get("units", b"")) == unit,
                    f"{path}: unit is not {unit}")
