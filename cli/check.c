@@ -153,9 +153,18 @@ static uint64_t read_number(const char *path, const char *before)
     return value;
 }
 
+/* Messages in the ring, and compressed images that wait. */
+static uint64_t memory_bound(const struct sluice_config *config)
+{
+    const uint64_t ring = config->source.memory_bytes_max;
+    if (config->codec.filter == SLUICE_CODEC_KEEP)
+        return ring;
+    return ring + config->codec.memory_bytes_max;
+}
+
 static void check_memory(struct sluice_checks *checks, const struct sluice_config *config)
 {
-    const uint64_t bound = config->source.memory_bytes_max;
+    const uint64_t bound = memory_bound(config);
     uint64_t most = read_number("/proc/meminfo", "MemTotal:") * 1024;
     const uint64_t available = read_number("/proc/meminfo", "MemAvailable:") * 1024;
     const uint64_t limit = read_number(CGROUP_MEMORY, "");
@@ -163,19 +172,21 @@ static void check_memory(struct sluice_checks *checks, const struct sluice_confi
     if (limit > 0 && limit < most)
         most = limit;
     if (most == 0) {
-        sluice_check_say(checks, SLUICE_CHECK_WARNING, "ring.memory_bytes_max",
+        sluice_check_say(checks, SLUICE_CHECK_WARNING, "memory",
                          "how much memory there is cannot be told");
         return;
     }
     const enum sluice_check_state state = bound >= most       ? SLUICE_CHECK_FAILED
                                           : bound > available ? SLUICE_CHECK_WARNING
                                                               : SLUICE_CHECK_OK;
-    sluice_check_say(checks, state, "ring.memory_bytes_max",
+    sluice_check_say(checks, state, "memory",
                      "%.1f GiB of %.1f GiB, %.1f GiB available; libzmq holds up to %u messages "
                      "beside it%s",
                      (double)bound / gib, (double)most / gib, (double)available / gib,
                      config->source.receive_hwm,
-                     state == SLUICE_CHECK_OK ? "" : ": lower it, or free memory");
+                     state == SLUICE_CHECK_OK
+                         ? ""
+                         : ": lower ring.memory_bytes_max (and codec.memory_bytes_max)");
 }
 
 static void check_descriptors(struct sluice_checks *checks, const struct sluice_config *config)
@@ -252,6 +263,7 @@ int sluice_check_run(const struct sluice_config *config, uint64_t need_bytes, bo
     check_memory(&checks, config);
     check_descriptors(&checks, config);
     check_cpu(&checks, "source.cpu", config->source_agent.cpu);
+    check_cpu(&checks, "codec.cpu", config->codec.cpu);
     check_cpu(&checks, "writer.cpu", config->writer_agent.cpu);
     const bool printed = as_json ? print_json(&checks) : print_lines(&checks);
     return printed && checks.failures == 0 ? SLUICE_EXIT_OK : SLUICE_EXIT_FAILED;

@@ -74,11 +74,15 @@ set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_NAME sluice)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_RECOMMENDS "hdf5-filter-plugin, bitshuffle")
-set(CPACK_DEBIAN_RUNTIME_PACKAGE_CONTROL_EXTRA "${package}/postinst;${package}/prerm")
+set(CPACK_DEBIAN_RUNTIME_PACKAGE_CONTROL_EXTRA 
+    "${package}/postinst;${package}/prerm;${package}/triggers")
+set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 
 get_cmake_property(components COMPONENTS) # of every install() so far
 if("development" IN_LIST components)
+    install(FILES ${package}/copyright ${package_build}/changelog.gz
+            DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/libsluice-follow-dev COMPONENT development)
     list(APPEND CPACK_COMPONENTS_ALL development)
     set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libsluice-follow-dev)
     set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)

@@ -49,7 +49,7 @@ class Check(e2e.Case):
     def test_all_is_well_and_nothing_is_left(self):
         checks = self.check("notify.endpoint=tcp://127.0.0.1:*", "writer.cpu=0")
         for name in ("configuration", "instance.name", "source.endpoint", "notify.endpoint",
-                     "writer.name", "writer.directory", "free space", "ring.memory_bytes_max",
+                     "writer.name", "writer.directory", "free space", "memory",
                      "file descriptors", "HDF5 filters"):
             self.assertIn(name, checks)
         for name in ("source.endpoint", "notify.endpoint", "writer.directory"):
@@ -122,7 +122,9 @@ class Check(e2e.Case):
         self.check(options=["--need", "1"])
         self.warned("free space", "writer.free_space_alarm_bytes",
                     "writer.free_space_alarm_bytes=1024TiB")
-        self.failed("ring.memory_bytes_max", "lower it", "ring.memory_bytes_max=64TiB")
+        self.failed("memory", "lower ring.memory_bytes_max", "ring.memory_bytes_max=64TiB")
+        self.check("codec.memory_bytes_max=64TiB")  # not used
+        self.failed("memory", "lower", "codec.memory_bytes_max=64TiB", "codec.filter=lz4")
         self.failed("file descriptors", "LimitNOFILE", preexec_fn=few_descriptors)
         self.warned("source.cpu", "cannot be used", "source.cpu=1023")
         self.warned("HDF5 filters", "no plugin", env={**os.environ,

@@ -153,28 +153,52 @@ class Record(e2e.Case):
             self.assertEqual(1 if "No such" in text else 2, done.returncode, options)
             self.assertIn(text, done.stderr)
 
-    def ingested(self, *simulate):
+    def ingested(self, *simulate, settings=()):
         """The pixels that `sluice ingest` writes of what `sluice simulate` sends."""
         self.count = getattr(self, "count", 0) + 1
         os.mkdir(f"{self.directory}/{self.count}")
-        ingest = self.ingest(endpoint="tcp://127.0.0.1:*", settings=["source.mode=bind"],
+        ingest = self.ingest(endpoint="tcp://127.0.0.1:*", settings=["source.mode=bind", *settings],
                              directory=f"{self.directory}/{self.count}")
         self.simulate(ingest, *simulate).report()
         self.assertEqual(0, ingest.wait(), ingest.log)
         return e2e.Files(ingest.summaries[0]).images
 
-    def test_simulate_record_replay_gives_the_same_pixels(self):
-        made = ["--detector", "jungfrau-0.5m", "--images", "4", "--channels", "2", "--seed", "7"]
-        direct = self.ingested(*made)
-        process = self.record("tcp://127.0.0.1:*", "--bind", "--messages", "6")
+    def again(self, *simulate):
+        """Records what `sluice simulate` sends into a new folder, until nothing more comes."""
+        self.count = getattr(self, "count", 0) + 1
+        self.folder = f"{self.directory}/recorded{self.count}"
+        process = self.record("tcp://127.0.0.1:*", "--bind", "--idle", "0.5")
         line = process.stderr.readline()
-        e2e.Simulator(line.split("bound to ")[1].split(",")[0], *made).report()
-        self.assertEqual(6, self.report(process)["messages"])
-        again = self.ingested("--replay", self.folder)
-        self.assertEqual(sorted(direct), sorted(again))
-        for channel in direct:
-            self.assertEqual((4, 512, 1024), direct[channel].shape)
-            np.testing.assert_array_equal(direct[channel], again[channel])
+        e2e.Simulator(line.split("bound to ")[1].split(",")[0], *simulate).report()
+        self.report(process)
+        return self.recorded()
+
+    def test_simulate_record_replay_gives_the_same_pixels(self):
+        for options, settings in (
+                (["--channels", "2"], []),
+                (["--protocol", "stream1", "--encoding", "lz4"], []),
+                (["--protocol", "array-1.0", "--dtype", "float32", "--encoding", "none"],
+                 ["source.idle_timeout_ms=500"])):
+            with self.subTest(options=options):
+                made = ["--detector", "jungfrau-0.5m", "--images", "4", "--seed", "7", *options]
+                direct = self.ingested(*made, settings=settings)
+                self.again(*made)
+                again = self.ingested("--replay", self.folder, settings=settings)
+                self.assertEqual(sorted(direct), sorted(again))
+                for channel in direct:
+                    self.assertEqual((4, 512, 1024), direct[channel].shape)
+                    np.testing.assert_array_equal(direct[channel], again[channel])
+
+    def test_what_was_recorded_replays_byte_for_byte(self):
+        for options in (["--protocol", "stream1", "--encoding", "lz4", "--appendix", "more"],
+                        ["--protocol", "stream1", "--header", "none"],
+                        ["--protocol", "array-1.0", "--encoding", "none", "--first-frame", "17"],
+                        ["--protocol", "stream2"]):
+            with self.subTest(options=options):
+                first = self.again("--detector", "jungfrau-0.5m", "--images", "3", "--seed", "5",
+                                   *options)
+                self.assertGreaterEqual(len(first), 5)
+                self.assertEqual(first, self.again("--replay", self.folder))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The Debian package: made, unpacked into a scratch root, and the program run from there. lintian
+# The Debian packages: made, unpacked into a scratch root, and the program run from there. lintian
 # finds no error, where it is installed.
 #   test_deb.sh CPACK BUILD
 set -eu
@@ -28,7 +28,7 @@ root=$work/root
 dpkg-deb -x "$deb" "$root"
 dpkg-deb -e "$deb" "$work/control"
 dpkg-deb -f "$deb" Package Version Architecture Depends
-for library in libc6 libzmq5 libhdf5-103 libcbor libyaml libxxhash liblz4; do
+for library in libc6 libzmq5 libhdf5-103 libcbor libyaml libxxhash liblz4 libjansson; do
     dpkg-deb -f "$deb" Depends | grep -q "$library" || fail "the package does not depend on $library"
 done
 
@@ -58,6 +58,15 @@ bash -c 'source "$1"; COMP_WORDS=(sluice inge); COMP_CWORD=1; _sluice
          [ "${COMPREPLY[*]}" = ingest ]' bash \
     "$root/usr/share/bash-completion/completions/sluice" || fail "completion"
 gzip -t "$root/usr/share/man/man1/sluice-ingest.1.gz"
+
+# A program of somebody else's, built against what the two packages hold
+dpkg-deb -x "$work"/deb/libsluice-follow-dev_*.deb "$root"
+if command -v cc >/dev/null; then
+    cc -o "$work/follow_series" -I "$root/usr/include" \
+        "$root/usr/share/doc/libsluice-follow-dev/examples/follow_series.c" \
+        -L "$(dirname "$(find "$root/usr/lib" -name libsluice-follow.so)")" -lsluice-follow ||
+        fail "the example of the library does not build"
+fi
 
 if command -v lintian >/dev/null; then
     # Who builds a package for others says who maintains it: -DCPACK_PACKAGE_CONTACT=…
