@@ -48,7 +48,8 @@ struct sluice_series {
     char detector_description[SLUICE_TEXT_BYTES];
     char detector_serial_number[SLUICE_TEXT_BYTES];
     char sensor_material[SLUICE_TEXT_BYTES];
-    char sample_name[SLUICE_TEXT_BYTES]; /* from the user data of the start message */
+    char sample_name[SLUICE_TEXT_BYTES]; /* these two from the user data of the start message */
+    char source_name[SLUICE_TEXT_BYTES];
     double sensor_thickness;             /* m */
     double beam_center_x, beam_center_y; /* pixel */
     double pixel_size_x, pixel_size_y;   /* m */

@@ -354,7 +354,7 @@ static void read_pair(struct sluice_series *series, struct sluice_span descripto
         leave_out(series, name, why);
 }
 
-/* ---- the text of it all, and the sample's name ---- */
+/* ---- the text of it all, and the names of sample and source ---- */
 
 static json_t *omitted(size_t bytes)
 {
@@ -375,16 +375,16 @@ static json_t *read_appendix(struct sluice_span appendix)
     return value != NULL ? value : omitted(appendix.bytes);
 }
 
-/* What a beamline names its sample in the appendix it arms the detector with. */
-static void read_sample(struct sluice_series *series, const json_t *appendix)
+/* What a beamline names its sample and its source in the appendix it arms the detector with: the
+ * first text under one of the two keys. */
+static void read_name(struct sluice_series *series, const json_t *appendix,
+                      const char *const keys[2], char name[SLUICE_TEXT_BYTES])
 {
-    static const char *const keys[] = {"sample_name", "sample"};
-
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+    for (size_t i = 0; i < 2; i++) {
         const json_t *value = json_object_get(appendix, keys[i]);
 
-        if (json_is_string(value) && series->sample_name[0] == '\0')
-            copy_text(series, keys[i], value, series->sample_name, sizeof(series->sample_name));
+        if (json_is_string(value) && name[0] == '\0')
+            copy_text(series, keys[i], value, name, SLUICE_TEXT_BYTES);
     }
 }
 
@@ -446,7 +446,8 @@ static enum sluice_status fill(struct sluice_series *series, const struct sluice
         appendix = read_appendix(parts->part[at]);
     if (at + 1 < parts->count || parts->cut)
         leave_out(series, "the last parts", "a header has no more than 9");
-    read_sample(series, appendix);
+    read_name(series, appendix, (const char *[]){"sample_name", "sample"}, series->sample_name);
+    read_name(series, appendix, (const char *[]){"source_name", "source"}, series->source_name);
     status = write_text(series, header, config, appendix);
     json_decref(header);
     json_decref(config);

@@ -389,12 +389,11 @@ static enum sluice_status read_saturation(const struct starting *starting)
     return bad_key(starting, FIELD_SATURATION, status, cursor.why);
 }
 
-/* What a beamline names its sample in the user data it arms the detector with: a text under one of
- * these keys. User data are anybody's, so nothing in them is an error. */
-static void read_sample(const struct starting *starting)
+/* What a beamline names its sample and its source in the user data it arms the detector with: the
+ * first text under one of the two keys. User data are anybody's, so nothing in them is an error. */
+static void read_name(const struct starting *starting, const struct sluice_cbor_key names[2],
+                      char name[SLUICE_TEXT_BYTES])
 {
-    static const struct sluice_cbor_key names[] = {SLUICE_CBOR_KEY("sample_name"),
-                                                   SLUICE_CBOR_KEY("sample")};
     struct sluice_cbor_cursor cursor;
     size_t offsets[2];
 
@@ -410,10 +409,21 @@ static void read_sample(const struct starting *starting)
             continue;
         value = sluice_cbor_at(starting->message, offsets[i]);
         if (sluice_cbor_read_text(&value, SIZE_MAX, &text, &known) == SLUICE_OK && known) {
-            copy_text(starting->series->sample_name, SLUICE_TEXT_BYTES, text, names[i].name);
+            copy_text(name, SLUICE_TEXT_BYTES, text, names[i].name);
             return;
         }
     }
+}
+
+static void read_names(const struct starting *starting)
+{
+    static const struct sluice_cbor_key sample[2] = {SLUICE_CBOR_KEY("sample_name"),
+                                                     SLUICE_CBOR_KEY("sample")};
+    static const struct sluice_cbor_key source[2] = {SLUICE_CBOR_KEY("source_name"),
+                                                     SLUICE_CBOR_KEY("source")};
+
+    read_name(starting, sample, starting->series->sample_name);
+    read_name(starting, source, starting->series->source_name);
 }
 
 /* Only what says which series it is and how its images look is needed to take them. Anything else
@@ -470,7 +480,7 @@ static void read_optional(const struct starting *starting)
         series->detector_translation[i] = NAN;
     leave_out(starting, status);
     leave_out(starting, read_saturation(starting));
-    read_sample(starting);
+    read_names(starting);
 }
 
 static enum sluice_status read_all(const struct starting *starting)

@@ -20,13 +20,13 @@ BEAM_CENTER = (80.5, 60.25)  # x, y in pixels
 DISTANCE, PIXEL_SIZE, WAVELENGTH, THICKNESS = 0.2, 75e-6, 0.9795, 450e-6  # m, m, angstrom, m
 FRAME_TIME, COUNT_TIME = 0.01, 0.0099
 OMEGA = (10.0, 0.5)  # start and increment; the other axes stand still
-AXES = {"omega": {"start": OMEGA[0], "increment": OMEGA[1]}, "kappa": {"start": 30.0, "increment": 0.0},
-        "phi": {"start": -15.0, "increment": 0.0}}
+AXES = {"omega": {"start": OMEGA[0], "increment": OMEGA[1]},
+        "kappa": {"start": 30.0, "increment": 0.0}, "phi": {"start": -15.0, "increment": 0.0}}
 DIRECTIONS = {"omega": (-1, 0, 0), "kappa": (-0.5, 0, np.sqrt(0.75)), "phi": (-1, 0, 0)}
 SAMPLE, SOURCE, INSTRUMENT = "xtal 7", "Test Light Source", "BL1"
 THRESHOLDS = {"threshold_1": 6000.0, "threshold_2": 9000.0}
-SETTINGS = ["writer.images_per_file=4", f"metadata.source_name={SOURCE}",
-            f"metadata.instrument_name={INSTRUMENT}", "metadata.axes={%s}" % ", ".join(
+SETTINGS = ["writer.images_per_file=4", "metadata.source_name=another",
+            "metadata.sample_name=another", f"metadata.instrument_name={INSTRUMENT}", "metadata.axes={%s}" % ", ".join(
                 f"{name}: [{', '.join(repr(float(x)) for x in vector)}]"
                 for name, vector in DIRECTIONS.items())]
 # name: (type, encoding, ids that come, number announced, channels); announced above the ids that
@@ -88,7 +88,7 @@ def start_message(dtype, announced, channels):
         SHAPE, dtype, announced, channels, beam_center_x=BEAM_CENTER[0], beam_center_y=BEAM_CENTER[1],
         detector_translation=[0.0, 0.0, -DISTANCE], pixel_size_x=PIXEL_SIZE, pixel_size_y=PIXEL_SIZE,
         incident_wavelength=WAVELENGTH, sensor_thickness=THICKNESS, count_time=COUNT_TIME,
-        frame_time=FRAME_TIME, goniometer=AXES, user_data={"sample_name": SAMPLE},
+        frame_time=FRAME_TIME, goniometer=AXES, user_data={"sample_name": SAMPLE, "source": SOURCE},
         pixel_mask={name: e2e.plane(mask_of(c), "none") for c, name in enumerate(channels)},
         pixel_mask_enabled=True, threshold_energy={name: THRESHOLDS[name] for name in channels},
         saturation_value=int(np.iinfo(dtype).max) - 2)

@@ -110,6 +110,12 @@ void sluice_master_facts(const struct sluice_master_input *input, struct sluice_
     times(input, facts);
     facts->sample_name =
         series->sample_name[0] != '\0' ? series->sample_name : input->metadata->sample_name;
+    facts->source_name = input->metadata->source_name;
+    facts->source_short_name = input->metadata->source_short_name;
+    if (series->source_name[0] != '\0') {
+        facts->source_name = series->source_name;
+        facts->source_short_name = ""; /* the configured one is of another */
+    }
     facts->distance = fabs(series->detector_translation[2]);
     facts->readout_time = isnan(series->detector_readout_time)
                               ? series->frame_time - series->count_time

@@ -64,7 +64,7 @@ static const struct field fields[] = {
     {ENTRY "/end_time_estimated", NULL, TEXT, IN_FACTS(end_time_estimated)},
     {ENTRY "/end_time", NULL, TEXT, IN_FACTS(end_time)},
     {ENTRY "/instrument/name", NULL, WORDS, IN_SETTINGS(instrument_name)},
-    {ENTRY "/source/name", NULL, WORDS, IN_SETTINGS(source_name)},
+    {ENTRY "/source/name", NULL, WORDS, IN_FACTS(source_name)},
     {ENTRY "/sample/name", NULL, WORDS, IN_FACTS(sample_name)},
     {ENTRY "/instrument/beam/incident_wavelength", "angstrom", F64, IN_SERIES(incident_wavelength)},
     {ENTRY "/instrument/beam/incident_energy", "eV", F64, IN_SERIES(incident_energy)},
@@ -214,9 +214,8 @@ void sluice_master_put_metadata(struct sluice_tree *tree, const struct sluice_ma
     if (settings->instrument_name != NULL && settings->instrument_name[0] != '\0')
         sluice_tree_attribute(tree, ENTRY "/instrument/name", "short_name",
                               settings->instrument_name);
-    if (settings->source_name != NULL && settings->source_name[0] != '\0')
-        sluice_tree_attribute(tree, ENTRY "/source/name", "short_name",
-                              settings->source_short_name);
+    if (facts->source_name != NULL && facts->source_name[0] != '\0')
+        sluice_tree_attribute(tree, ENTRY "/source/name", "short_name", facts->source_short_name);
     if (series->has_saturation_value)
         sluice_tree_scalar(tree, DETECTOR "/saturation_value", SLUICE_I64,
                            &series->saturation_value, "counts");

@@ -15,7 +15,8 @@ struct sluice_master_facts {
     uint64_t rows; /* of all files together: see sluice_master_rows */
     char start_time[SLUICE_TIME_BYTES], end_time_estimated[SLUICE_TIME_BYTES],
         end_time[SLUICE_TIME_BYTES];
-    const char *sample_name; /* borrowed from series or settings */
+    /* borrowed from series or settings */
+    const char *sample_name, *source_name, *source_short_name;
     const char *series_date; /* borrowed from series, empty unless it is ISO 8601 */
     double distance, readout_time;
     int32_t bit_depth_image, bit_depth_readout, image_count, trigger_count, width, height;

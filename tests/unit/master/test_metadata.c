@@ -222,6 +222,25 @@ static void each_channel_has_masters_with_its_own_mask_and_threshold(void **stat
     H5Fclose(file);
 }
 
+static void names_of_the_start_message_go_before_the_configured_ones(void **state)
+{
+    struct fixture *fixture = *state;
+    know_everything(fixture->series);
+    fixture->metadata.sample_name = "configured";
+    fixture->metadata.source_name = "configured";
+    fixture->metadata.source_short_name = "CFG";
+    snprintf(fixture->series->sample_name, SLUICE_TEXT_BYTES, "insulin");
+    snprintf(fixture->series->source_name, SLUICE_TEXT_BYTES, "Ring");
+    write_masters(fixture);
+    hid_t file = open_master(fixture, false);
+    assert_text(file, "/entry/sample/name", "insulin");
+    assert_text(file, "/entry/source/name", "Ring");
+    hid_t source = H5Dopen2(file, "/entry/source/name", H5P_DEFAULT);
+    assert_int_equal(H5Aexists(source, "short_name"), 0); /* it is of another source */
+    H5Dclose(source);
+    H5Fclose(file);
+}
+
 static void a_clean_end_has_its_time_and_only_that(void **state)
 {
     struct fixture *fixture = *state;
@@ -321,6 +340,7 @@ int main(void)
         TEST(pixels_of_32_bits_are_read_out_with_32_bits),
         TEST(text_outside_ascii_is_escaped_and_json_stays_json),
         TEST(each_channel_has_masters_with_its_own_mask_and_threshold),
+        TEST(names_of_the_start_message_go_before_the_configured_ones),
         TEST(a_clean_end_has_its_time_and_only_that),
         TEST(the_estimated_end_keeps_the_time_zone_it_began_in),
         TEST(a_date_that_is_not_iso_8601_gives_way_to_one_that_is),

@@ -250,7 +250,9 @@ void message_whole_start(struct builder *builder, uint32_t width, uint32_t heigh
     build_head(builder, MAJOR_TAG, 70);
     build_bytes(builder, table, sizeof(table));
     build_text(builder, "user_data");
-    build_head(builder, MAJOR_MAP, 1);
+    build_head(builder, MAJOR_MAP, 2);
     build_text(builder, "sample");
     build_text(builder, "lysozyme \xc3\xa9");
+    build_text(builder, "source_name");
+    build_text(builder, "Ring");
 }

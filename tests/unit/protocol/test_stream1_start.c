@@ -243,10 +243,11 @@ static void the_last_part_may_be_an_appendix(void **state)
 {
     (void)state;
     begin_all();
-    add_text("{\"sample_name\":\"insulin 3\",\"run\":[1,2]}");
+    add_text("{\"sample_name\":\"insulin 3\",\"run\":[1,2],\"source_name\":7,\"source\":\"Ring\"}");
     take();
     assert_all();
     assert_string_equal(series->sample_name, "insulin 3");
+    assert_string_equal(series->source_name, "Ring");
     json_t *json = start_message();
     assert_int_equal(
         json_array_size(json_object_get(json_object_get(json, "header_appendix"), "run")), 2);

@@ -99,6 +99,8 @@ static void every_field_finds_its_place(void **state)
     assert_string_equal(series->detector_description, "Dectris EIGER2 R 500K");
     assert_string_equal(series->detector_serial_number, "E-01-0000");
     assert_string_equal(series->sensor_material, "Si");
+    assert_string_equal(series->sample_name, "lysozyme \xc3\xa9");
+    assert_string_equal(series->source_name, "Ring");
     assert_true(series->beam_center_x == 0.5 && series->beam_center_y == 1.5);
     assert_true(series->count_time == 2.5 && series->frame_time == 3.5);
     assert_true(series->incident_energy == 4.5 && series->incident_wavelength == 5.5);
@@ -162,7 +164,7 @@ static void the_text_holds_every_key_but_the_large_arrays(void **state)
         "\"goniometer\":{\"omega\":{\"start\":12.5,\"increment\":0.1},\"chi\":{\"start\":-3},"
         "\"phi\":null}",
         "\"detector_translation\":[0,-0.25,0.1]",
-        "\"user_data\":{\"sample\":\"lysozyme \\u00e9\"}}"};
+        "\"user_data\":{\"sample\":\"lysozyme \\u00e9\",\"source_name\":\"Ring\"}}"};
     struct builder builder = {0};
     struct sluice_series *series;
 
