@@ -112,7 +112,7 @@ static void count_peers(struct sluice_sender *sender)
         if (sender->peers > sender->peers_max)
             sender->peers_max = sender->peers;
     }
-    if (sender->peers > 1 && !sender->crowd_said) {
+    if (sender->peers > 1 && !sender->settings.publish && !sender->crowd_said) {
         sender->crowd_said = true;
         sluice_log_warning("simulate", "%d receivers are connected: each gets only a part",
                            sender->peers);

@@ -362,6 +362,29 @@ class Array(unittest.TestCase):
                   "--images", "200", "--dtype", "int16", kind=zmq.SUB)
         self.assertEqual([array_image(m)[0]["frame"] for m in run.messages], list(range(200)))
 
+    def test_every_subscriber_gets_every_frame(self):
+        context = zmq.Context()
+        folder = tempfile.TemporaryDirectory(prefix="sluice-pub-")
+        self.addCleanup(folder.cleanup)
+        sockets = [context.socket(zmq.SUB) for _ in range(2)]
+        for socket in sockets:
+            socket.setsockopt(zmq.SUBSCRIBE, b"")
+            socket.connect(f"ipc://{folder.name}/detector")
+        process = subprocess.Popen(
+            [SLUICE, "simulate", "--endpoint", f"ipc://{folder.name}/detector", "--protocol",
+             "array-1.0", "--socket", "pub", "--detector", "tiny", "--images", "50",
+             "--start-delay", "1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for socket in sockets:
+            frames = []
+            while len(frames) < 50 and socket.poll(60000):
+                frames.append(json.loads(socket.recv_multipart()[0])["frame"])
+            self.assertEqual(frames, list(range(50)))
+            socket.close()
+        out, log = process.communicate(timeout=60)
+        self.assertEqual(json.loads(out)["receivers"], 2)
+        self.assertNotIn("only a part", log)
+        context.term()
+
     def test_a_slow_subscriber_is_waited_for(self):
         context = zmq.Context()
         socket = context.socket(zmq.SUB)
