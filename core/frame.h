@@ -109,11 +109,13 @@ struct sluice_series;
 struct sluice_pool; /* ingest/ring/pool.h */
 
 /* What the writer tells the source back: the series_serial of the newest series of which every
- * expected image is visible [edge COMPLETE], and how many images an arm wants of the next series
- * (0: not armed, or not said) [edge ARMED]. Written by the writer, read by the source. */
+ * expected image is visible [edge COMPLETE], and how many arms it has accepted and how many images
+ * the last one wants of the next series (0: not armed, or not said) [edge ARMED]. Written by the
+ * writer, read by the source. */
 struct sluice_progress {
     _Atomic uint64_t complete_serial;
     _Atomic uint64_t armed_images;
+    _Atomic uint64_t arms_accepted; /* after armed_images */
 };
 
 struct sluice_frame {

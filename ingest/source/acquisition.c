@@ -21,8 +21,10 @@ int64_t sluice_source_idle_limit_ns(const struct sluice_source *source)
     return source->protocol != NULL ? source->protocol->idle_timeout_ns : 0;
 }
 
-enum sluice_number_verdict sluice_source_judge_number(const struct sluice_source *source)
+enum sluice_number_verdict sluice_source_judge_number(struct sluice_source *source)
 {
+    if (sluice_load_acquire(&source->ports.progress->arms_accepted) != source->arms_seen)
+        sluice_numbering_release(&source->numbering); /* [edge ARMED] */
     const struct sluice_image_contract *contract = &source->tracker.contract;
     const struct sluice_plane *plane = &source->decoded->image.planes[0];
     const int64_t limit_ns = sluice_source_idle_limit_ns(source);
@@ -57,6 +59,7 @@ struct sluice_series *sluice_source_acquisition(struct sluice_source *source)
         sluice_load_acquire(&source->ports.progress->armed_images); /* [edge ARMED] */
     series->series_id = readable_time(source->decoded->arrival_real_ns);
     series->number_of_images = armed != 0 ? armed : source->settings.images_per_series;
+    source->acquisition_armed = armed != 0;
     sluice_numbering_open(&source->numbering, first, series->number_of_images);
     sluice_log_info(
         "source",
@@ -65,11 +68,34 @@ struct sluice_series *sluice_source_acquisition(struct sluice_source *source)
     return series;
 }
 
+/* A stop, and the number of images that an arm gave, are somebody's word that this was all, while a
+ * detector that runs freely goes on. Its frames must neither open a series that nobody wants nor
+ * keep the next arm out. */
+void sluice_source_end_acquisition(struct sluice_source *source, enum sluice_ended_by ended_by)
+{
+    sluice_numbering_close(&source->numbering, ended_by == SLUICE_ENDED_BY_END);
+    if (ended_by != SLUICE_ENDED_BY_STOP &&
+        !(ended_by == SLUICE_ENDED_BY_END && source->acquisition_armed))
+        return;
+    source->arms_seen =
+        sluice_load_acquire(&source->ports.progress->arms_accepted); /* [edge ARMED] */
+    sluice_numbering_hold(&source->numbering);
+}
+
 void sluice_source_turn_away(struct sluice_source *source)
 {
+    source->tracker.last_message_ns = source->decoded->arrival_ns;
     sluice_counter_add(source->ports.counters, SLUICE_COUNTER_SOURCE_FOREIGN, 1);
     if (source->finished) {
         sluice_log_warning("source", "frame %" PRIu64 " comes after the last series wanted",
+                           source->head.image_id);
+        return;
+    }
+    if (source->numbering.held) {
+        sluice_log_warning("source",
+                           "frame %" PRIu64
+                           " comes after its acquisition was stopped; the next one "
+                           "opens when it is armed, or after a pause of source.idle_timeout_ms",
                            source->head.image_id);
         return;
     }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a message means: start, end and image are held against the open series
- * (tracker.h), counted, and turned into frames for the writer. Every message is
- * counted exactly once, when it is dealt with and not when it arrives, so that
- * one which waits for a slot is not counted twice. */
+ * What a message means: start, end and image are held against the open series (tracker.h), counted,
+ * and turned into frames for the writer. Every message is counted exactly once, when it is dealt
+ * with and not when it arrives, so that one which waits for a slot is not counted twice. */
 #include <string.h>
 
 #include "core/log.h"
@@ -56,7 +55,7 @@ void sluice_source_close_series(struct sluice_source *source, enum sluice_ended_
     frame->series = NULL;
     push(source, slot);
     sluice_tracker_close(&source->tracker, ended_by, sluice_source_series_complete(source));
-    sluice_numbering_close(&source->numbering, ended_by == SLUICE_ENDED_BY_END);
+    sluice_source_end_acquisition(source, ended_by);
     if (source->settings.series_max != 0 &&
         source->tracker.closed_count >= source->settings.series_max)
         source->finished = true;
@@ -181,8 +180,7 @@ static void refuse(struct sluice_source *source, const struct sluice_error *erro
     }
 }
 
-/* Marks the row of a refused image of the open series, where its id is known.
- */
+/* Marks the row of a refused image of the open series, where its id is known. */
 static void push_refused(struct sluice_source *source)
 {
     if (!source->head.has_image_id)
@@ -250,10 +248,8 @@ static void open_without_start(struct sluice_source *source)
     }
     sluice_counter_add(source->ports.counters, SLUICE_COUNTER_SOURCE_STARTS_MISSED, 1);
     sluice_log_warning("source",
-                       "no start message for series %llu (unique id \"%s\"): its "
-                       "images are saved "
-                       "under a name marked _nostart; is the program started "
-                       "before the detector "
+                       "no start message for series %llu (unique id \"%s\"): its images are saved "
+                       "under a name marked _nostart; is the program started before the detector "
                        "is armed, and is it the only client?",
                        (unsigned long long)series->series_id, series->unique_id);
     open_series(source, series, &source->decoded->image);
@@ -303,8 +299,7 @@ static void deliver_homeless(struct sluice_source *source, enum sluice_image_ver
     sluice_counter_add(source->ports.counters, SLUICE_COUNTER_SOURCE_FOREIGN, 1);
 }
 
-/* Opens a series with the image in hand. False: it is dealt with, or nothing
- * could be opened. */
+/* Opens a series with the image in hand. False: it is dealt with, or nothing could be opened. */
 static bool open_with_image(struct sluice_source *source)
 {
     if (!sluice_source_is_numbered(source)) {
@@ -373,8 +368,8 @@ static enum sluice_status deliver_image(struct sluice_source *source)
         sluice_tracker_judge_image(&source->tracker, &source->head, good);
     const bool room = sluice_slots_room(&source->slots, &source->message);
     const bool ours = verdict == SLUICE_IMAGE_OF_SERIES || verdict == SLUICE_IMAGE_MISSED_START;
-    if (ours && !room && source->settings.overflow == SLUICE_OVERFLOW_WAIT &&
-        number != SLUICE_NUMBER_ECHO)
+    const bool away = number == SLUICE_NUMBER_ECHO || number == SLUICE_NUMBER_HELD;
+    if (ours && !away && !room && source->settings.overflow == SLUICE_OVERFLOW_WAIT)
         return SLUICE_AGAIN;
     sluice_counter_add(source->ports.counters, SLUICE_COUNTER_SOURCE_IMAGES, 1);
     if (number == SLUICE_NUMBER_CHANGED || number == SLUICE_NUMBER_BEYOND) {
@@ -383,7 +378,7 @@ static enum sluice_status deliver_image(struct sluice_source *source)
                                                : SLUICE_ENDED_BY_NEW_START);
         verdict = SLUICE_IMAGE_MISSED_START;
     }
-    if (number == SLUICE_NUMBER_ECHO || source->finished) {
+    if (away || source->finished || (number == SLUICE_NUMBER_BEYOND && source->numbering.held)) {
         sluice_source_turn_away(source);
         return SLUICE_OK;
     }

@@ -39,7 +39,9 @@ struct sluice_source {
 
     struct sluice_slots slots;
     struct sluice_tracker tracker;
-    struct sluice_numbering numbering;          /* of a protocol without start messages */
+    struct sluice_numbering numbering; /* of a protocol without start messages */
+    bool acquisition_armed;            /* the open one has its number of images from an arm */
+    uint64_t arms_seen;                /* accepted ones, when the last acquisition was stopped */
     const struct sluice_protocol_ops *protocol; /* of the stream; NULL: not known yet */
     struct sluice_series *waiting_open; /* its start is to be completed by the first image */
 
@@ -83,11 +85,14 @@ void sluice_source_wake(struct sluice_source *source);
 /* Acquisitions. The stream's protocol has no start messages. */
 bool sluice_source_is_numbered(const struct sluice_source *source);
 /* Of the good image in hand. */
-enum sluice_number_verdict sluice_source_judge_number(const struct sluice_source *source);
+enum sluice_number_verdict sluice_source_judge_number(struct sluice_source *source);
 /* The series that the image in hand opens; NULL: no memory. */
 struct sluice_series *sluice_source_acquisition(struct sluice_source *source);
-/* Counts an image that comes after its acquisition was complete, or after the last one wanted. */
+/* Counts an image that comes after its acquisition was complete or stopped, or after the last one
+ * wanted. */
 void sluice_source_turn_away(struct sluice_source *source);
+/* The series was closed: whether the stream that goes on may open the next by itself. */
+void sluice_source_end_acquisition(struct sluice_source *source, enum sluice_ended_by ended_by);
 /* Turns the frame in hand into an image of the open series. False when it is before the first. */
 bool sluice_source_renumber(struct sluice_source *source, bool good);
 /* 0: off. */

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Frames are compared by subtraction from the first one, never by adding to it,
- * so that no counter can wrap.
+ * Frames are compared by subtraction from the first one, never by adding to it, so that no counter
+ * can wrap.
  *
- * An echo: once all images are there and the acquisition is closed, a frame
- * that comes twice must not open the next one, whose numbers would then be
- * wrong. It is told from a counter that restarts by its number: that of a
- * restart is the first frame's again, or goes on from the frame before. */
+ * An echo: once all images are there and the acquisition is closed, a frame that comes twice must
+ * not open the next one, whose numbers would then be wrong. It is told from a counter that restarts
+ * by its number: that of a restart is the first frame's again, or goes on from the frame before. */
 #include "ingest/source/numbering.h"
 
 #include <string.h>
@@ -23,6 +22,8 @@ static bool is_echo(const struct sluice_numbering *numbering, uint64_t frame)
 enum sluice_number_verdict sluice_numbering_judge(const struct sluice_numbering *numbering,
                                                   uint64_t frame, bool fits, bool recent)
 {
+    if (!numbering->open && numbering->held && recent)
+        return SLUICE_NUMBER_HELD;
     if (!numbering->open)
         return numbering->counted_out && recent && is_echo(numbering, frame) ? SLUICE_NUMBER_ECHO
                                                                              : SLUICE_NUMBER_OPENS;
@@ -43,7 +44,7 @@ void sluice_numbering_open(struct sluice_numbering *numbering, uint64_t first, u
     memset(numbering->ahead, 0, sizeof(numbering->ahead));
     numbering->open = true;
     numbering->first = numbering->highest = numbering->last = first;
-    numbering->counted_out = numbering->has_echo = false;
+    numbering->held = numbering->counted_out = numbering->has_echo = false;
     numbering->again_run = 0;
     numbering->restart_said = false;
 }
@@ -102,4 +103,14 @@ void sluice_numbering_close(struct sluice_numbering *numbering, bool counted_out
     numbering->open = false;
     numbering->counted_out = counted_out;
     numbering->has_echo = false;
+}
+
+void sluice_numbering_hold(struct sluice_numbering *numbering)
+{
+    numbering->held = true;
+}
+
+void sluice_numbering_release(struct sluice_numbering *numbering)
+{
+    numbering->held = false;
 }

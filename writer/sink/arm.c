@@ -299,8 +299,10 @@ void sluice_arming_decide(struct sluice_arming *arming, const struct sluice_sink
             arming->drops_accepted = drops_so_far(sink);
         event->drops_accepted = arming->drops_accepted;
         event->facts = facts_of_arm(sink, arm);
-        if (sink->progress != NULL)
+        if (sink->progress != NULL) {
             sluice_store_release(&sink->progress->armed_images, arm->images); /* [edge ARMED] */
+            sluice_add_acq_rel(&sink->progress->arms_accepted, UINT64_C(1));  /* [edge ARMED] */
+        }
     } else {
         event->drops_accepted = arming->drops_accepted;
         free(arm);

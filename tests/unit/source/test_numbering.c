@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Frames of counters that begin anywhere: which image of which acquisition they
- * are. */
+ * Frames of counters that begin anywhere: which image of which acquisition they are. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -102,8 +101,7 @@ static void a_counter_that_restarts_after_a_full_acquisition_opens_the_next(void
     (void)state;
     sluice_numbering_close(&numbering, true);
     assert_int_equal(judge(&numbering, 100), SLUICE_NUMBER_OPENS);
-    /* Its first frame was lost: the second is taken for an echo, but not the
-     * third. */
+    /* Its first frame was lost: the second is taken for an echo, but not the third. */
     assert_int_equal(judge(&numbering, 101), SLUICE_NUMBER_ECHO);
     sluice_numbering_note_echo(&numbering, 101);
     assert_int_equal(judge(&numbering, 102), SLUICE_NUMBER_OPENS);
@@ -139,6 +137,25 @@ static void a_counter_that_goes_back_and_counts_on_is_said_once(void **state)
     for (uint64_t frame = 8; frame < 90; frame++)
         said += sluice_numbering_note(&numbering, frame);
     assert_int_equal(said, 1);
+}
+
+static void after_a_stop_the_stream_opens_nothing_before_a_pause_or_a_release(void **state)
+{
+    struct sluice_numbering numbering = opened(100, 0);
+
+    (void)state;
+    sluice_numbering_close(&numbering, false);
+    sluice_numbering_hold(&numbering);
+    assert_int_equal(judge(&numbering, 101), SLUICE_NUMBER_HELD);
+    assert_int_equal(judge(&numbering, 5), SLUICE_NUMBER_HELD);
+    assert_int_equal(sluice_numbering_judge(&numbering, 101, true, false), SLUICE_NUMBER_OPENS);
+    sluice_numbering_release(&numbering);
+    assert_int_equal(judge(&numbering, 101), SLUICE_NUMBER_OPENS);
+    sluice_numbering_hold(&numbering);
+    sluice_numbering_open(&numbering, 101, 0);
+    assert_int_equal(judge(&numbering, 102), SLUICE_NUMBER_INSIDE);
+    sluice_numbering_close(&numbering, false);
+    assert_int_equal(judge(&numbering, 103), SLUICE_NUMBER_OPENS);
 }
 
 static void an_acquisition_is_full_when_every_image_was_there_in_any_order(void **state)
@@ -186,6 +203,7 @@ int main(void)
         cmocka_unit_test(a_frame_that_comes_twice_after_a_full_acquisition_opens_nothing),
         cmocka_unit_test(a_counter_that_restarts_after_a_full_acquisition_opens_the_next),
         cmocka_unit_test(after_any_other_close_every_frame_opens),
+        cmocka_unit_test(after_a_stop_the_stream_opens_nothing_before_a_pause_or_a_release),
         cmocka_unit_test(an_acquisition_is_full_when_every_image_was_there_in_any_order),
         cmocka_unit_test(out_of_order_frames_are_known_across_the_window),
         cmocka_unit_test(a_counter_that_goes_back_and_counts_on_is_said_once),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The source agent driven by hand: a real socket, a fake clock, and the test in the writer's place.
- * One data slot, so that every second image finds none free. */
+ * The source agent: slots that are not free, messages that belong to nothing, requests from
+ * outside, and streams that change their protocol. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,63 +18,9 @@
 #include "ingest/protocol/protocol.h"
 #include "ingest/source/source.h"
 #include "tests/support/cbor_build.h"
+#include "tests/unit/source/bench.h"
 
-#define CYCLES_MAX      2000 /* of a millisecond: how long a message may be on its way */
-#define USER_DATA_BYTES 600  /* more than any small buffer, less than a slot's */
-
-struct bench {
-    struct sluice_handover out;
-    struct sluice_spsc free;
-    struct sluice_wake free_wake;
-    struct sluice_progress progress;
-    struct sluice_clock_fake clock;
-    struct sluice_counters *counters;
-    struct sluice_source *source;
-    void *context, *push;
-};
-
-static void bench_open(struct bench *bench, enum sluice_overflow overflow)
-{
-    const struct sluice_source_settings settings = {
-        .endpoint = "tcp://127.0.0.1:*",
-        .bind = true,
-        .id_jump_max = 1000000,
-        .receive_hwm = 64,
-        .slots = 1,
-        .memory_bytes_max = 1 << 20,
-        .overflow = overflow,
-        .user_data_bytes_max = 1024,
-    };
-    struct sluice_error error = {0};
-    const uint32_t slots = sluice_source_slot_count(&settings);
-    memset(bench, 0, sizeof *bench);
-    sluice_clock_fake_init(&bench->clock, SLUICE_NS_PER_S, SLUICE_NS_PER_S);
-    assert_int_equal(sluice_counters_create(NULL, &bench->counters, &error), SLUICE_OK);
-    assert_int_equal(sluice_handover_init(&bench->out, 0, slots), SLUICE_OK);
-    assert_int_equal(sluice_spsc_init(&bench->free, slots, 0), SLUICE_OK);
-    const struct sluice_source_ports ports = {
-        .out = &bench->out,
-        .free = &bench->free,
-        .free_wake = &bench->free_wake,
-        .progress = &bench->progress,
-        .counters = bench->counters,
-        .clock = &bench->clock.clock,
-    };
-    assert_int_equal(sluice_source_create(&settings, &ports, &bench->source, &error), SLUICE_OK);
-    bench->context = zmq_ctx_new();
-    bench->push = zmq_socket(bench->context, ZMQ_PUSH);
-    assert_int_equal(zmq_connect(bench->push, sluice_source_endpoint(bench->source)), 0);
-}
-
-static void bench_close(struct bench *bench)
-{
-    zmq_close(bench->push);
-    zmq_ctx_term(bench->context);
-    sluice_source_destroy(bench->source);
-    sluice_handover_close(&bench->out);
-    sluice_spsc_close(&bench->free);
-    sluice_counters_destroy(bench->counters);
-}
+#define USER_DATA_BYTES 600 /* more than any small buffer, less than a slot's */
 
 static void send_message(struct bench *bench, struct builder *message)
 {
@@ -139,37 +85,6 @@ static void send_start(struct bench *bench)
     build_head(&message, MAJOR_ARRAY, 1);
     build_text(&message, "threshold_1");
     send_message(bench, &message);
-}
-
-static uint64_t count_of(const struct bench *bench, enum sluice_counter counter)
-{
-    return sluice_counter_get(bench->counters, counter);
-}
-
-/* Cycles until the counter says `wanted`: a message takes a moment through the loopback. */
-static void work_until(struct bench *bench, enum sluice_counter counter, uint64_t wanted)
-{
-    const struct timespec moment = {.tv_nsec = 1000000};
-    for (int i = 0; i < CYCLES_MAX && count_of(bench, counter) < wanted; i++) {
-        if (sluice_source_agent_ops.do_work(bench->source) == 0)
-            nanosleep(&moment, NULL);
-    }
-    assert_int_equal(count_of(bench, counter), wanted);
-}
-
-/* The next frame to the writer, of that kind. */
-static struct sluice_frame *next_frame(struct bench *bench, enum sluice_frame_kind kind,
-                                       uint32_t *slot)
-{
-    assert_int_equal(sluice_handover_pop_many(&bench->out, slot, 1), 1);
-    struct sluice_frame *frame = &sluice_source_frames(bench->source)[*slot];
-    assert_int_equal(frame->kind, kind);
-    return frame;
-}
-
-static void give_back(struct bench *bench, uint32_t slot)
-{
-    assert_int_equal(sluice_spsc_push(&bench->free, slot), SLUICE_OK);
 }
 
 static void take_open(struct bench *bench)
@@ -246,13 +161,6 @@ static void a_message_of_no_known_protocol_is_refused_and_the_next_is_looked_at(
     take_open(&bench);
     take_image(&bench, 0);
     bench_close(&bench);
-}
-
-static void work_until_frames(struct bench *bench, uint32_t wanted)
-{
-    for (int i = 0; i < CYCLES_MAX && sluice_handover_count(&bench->out) < wanted; i++)
-        (void)sluice_source_agent_ops.do_work(bench->source);
-    assert_int_equal(sluice_handover_count(&bench->out), wanted);
 }
 
 static void a_stop_closes_what_is_open_and_goes_on(void **state)

@@ -65,6 +65,7 @@ static void the_next_series_and_only_that_one_is_written_as_armed(void **state)
     assert_int_equal(h->facts->images_expected, 5);
     assert_int_equal(h->facts->width, WIDTH);
     assert_int_equal(sluice_load_relaxed(&h->progress.armed_images), 5);
+    assert_int_equal(sluice_load_relaxed(&h->progress.arms_accepted), 1);
     write_series(h, 2);
     assert_string_equal(h->summary->acquisition_id, "scan-1");
     assert_string_equal(h->summary->name, "proposal/run_1/sample-3");
