@@ -130,7 +130,9 @@ void sluice_encode_announce(void *context, const struct sluice_series *series)
     };
     const size_t room = sluice_plane_room(&plane, encode->encoding);
     const uint32_t planes = series->channel_count > 0 ? series->channel_count : 1;
-    if (room == 0 || room > encode->settings.memory_bytes_max / planes)
+    if (sluice_plane_pixel_bytes(&plane) == 0)
+        return; /* the start did not say: the first image will */
+    if (room > encode->settings.memory_bytes_max / planes)
         return; /* its images will be refused one by one */
     sluice_store_relaxed(&encode->announced_plane, sluice_plane_pixel_bytes(&plane));
     sluice_store_relaxed(&encode->announced_image, room * planes);
