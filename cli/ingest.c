@@ -25,6 +25,7 @@
 
 #include "cli/check.h"
 #include "cli/settings.h"
+#include "cli/surface.h"
 #include "cli/verbs.h"
 #include "config/config.h"
 #include "core/clock.h"
@@ -63,6 +64,8 @@ struct ingest {
     struct sluice_service *service;
     struct sluice_agent source_agent, writer_agent, service_agent;
     struct sluice_supervisor supervisor; /* main thread */
+    struct sluice_surface surface;
+    char instance[160]; /* its name: that of the counters file */
     pthread_t main_thread;
     uint64_t series_max;
     uint64_t series_closed; /* service thread */
@@ -259,12 +262,14 @@ static enum sluice_status open_counters(struct ingest *ingest, struct sluice_err
     if (status != SLUICE_OK) {
         return status;
     }
-    snprintf(path, sizeof(path), "%s/%s.counters", config->state_directory, config->instance_name);
+    snprintf(ingest->instance, sizeof(ingest->instance), "%s", config->instance_name);
+    snprintf(path, sizeof(path), "%s/%s.counters", config->state_directory, ingest->instance);
     status = sluice_counters_create(path, &ingest->counters, error);
     if (status == SLUICE_EXISTS && config->origins[SLUICE_KEY_instance_name].line == 0) {
         sluice_error_clear(error);
-        snprintf(path, sizeof(path), "%s/%s-%ld.counters", config->state_directory,
-                 config->instance_name, (long)getpid());
+        snprintf(ingest->instance, sizeof(ingest->instance), "%s-%ld", config->instance_name,
+                 (long)getpid());
+        snprintf(path, sizeof(path), "%s/%s.counters", config->state_directory, ingest->instance);
         status = sluice_counters_create(path, &ingest->counters, error);
     }
     if (status == SLUICE_EXISTS) {
@@ -342,6 +347,11 @@ static enum sluice_status create(struct ingest *ingest, struct sluice_error *err
     if (status != SLUICE_OK) {
         return status;
     }
+    status = sluice_surface_open(&ingest->surface, &ingest->config, ingest->instance,
+                                 ingest->counters, ingest->source, error);
+    if (status != SLUICE_OK) {
+        return status;
+    }
     const struct sluice_service_settings service_settings = {
         .notify_endpoint = ingest->config.notify_endpoint,
     };
@@ -350,6 +360,7 @@ static enum sluice_status create(struct ingest *ingest, struct sluice_error *err
         .counters = ingest->counters,
         .on_summary = on_summary,
         .on_summary_context = ingest,
+        .http = ingest->surface.http,
     };
     return sluice_service_create(&service_settings, &service_ports, &ingest->service, error);
 }
@@ -371,6 +382,10 @@ static enum sluice_status start(struct ingest *ingest, struct sluice_error *erro
         status = sluice_agent_start(&ingest->source_agent, &sluice_source_agent_ops, ingest->source,
                                     &ingest->config.source_agent, error);
     }
+    if (status == SLUICE_OK) {
+        status = sluice_surface_start(&ingest->surface, &ingest->source_agent,
+                                      &ingest->writer_agent, error);
+    }
     return status;
 }
 
@@ -378,6 +393,7 @@ static void destroy(struct ingest *ingest)
 {
     sluice_supervisor_close(&ingest->supervisor);
     sluice_service_destroy(ingest->service);
+    sluice_surface_close(&ingest->surface);
     sluice_writer_destroy(ingest->writer);
     sluice_encode_destroy(ingest->encode);
     sluice_source_destroy(ingest->source);
@@ -462,6 +478,7 @@ static void end_service(struct ingest *ingest, const sigset_t *signals)
         (void)wait_signal(signals, DRAIN_LOOK_NS); /* a sleep: there is nothing more to stop */
     }
     sluice_agent_join(&ingest->service_agent);
+    sluice_surface_finish(&ingest->surface); /* it has heard the end of everything now */
 }
 
 static void run(struct ingest *ingest, const sigset_t *signals)

@@ -20,6 +20,7 @@ sluice_need(cbor libcbor libcbor-dev)
 sluice_need(yaml yaml-0.1 libyaml-dev)
 sluice_need(jansson jansson libjansson-dev)
 sluice_need(uring liburing liburing-dev)
+sluice_need(microhttpd libmicrohttpd libmicrohttpd-dev)
 
 # Debian keeps the serial HDF5 beside the MPI ones under a name of its own.
 pkg_search_module(hdf5 QUIET IMPORTED_TARGET hdf5-serial hdf5)

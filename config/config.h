@@ -44,7 +44,8 @@ struct sluice_config {
     struct sluice_writer_settings writer;
     struct sluice_agent_settings writer_agent;
     const char *notify_endpoint;
-    const char *http_listen;
+    const char *http_listen, *http_token_file, *http_host_names;
+    uint32_t http_connections_max;
 
     struct sluice_config_origin origins[SLUICE_KEY_COUNT];
     struct sluice_config_text *texts; /* every text above; freed by close */
@@ -74,6 +75,8 @@ enum sluice_status sluice_config_require(const struct sluice_config *config,
 
 /* The effective configuration, as YAML that loads again, each key with where it came from. */
 void sluice_config_print(const struct sluice_config *config, FILE *stream);
+/* The same as one line of JSON, without the origins; nothing when memory is out. */
+void sluice_config_print_json(const struct sluice_config *config, FILE *stream);
 
 /* From the table alone: a list for a terminal, docs/configuration.md, config/sluice.yaml. */
 void sluice_config_print_keys(FILE *stream);

@@ -208,13 +208,14 @@ static enum sluice_status store_text(struct sluice_config *config,
                                      const struct sluice_config_key *key, const char *text,
                                      struct sluice_error *error)
 {
-    bool off = (key->type == SLUICE_TYPE_ENDPOINT || key->later) &&
-               (strcmp(text, "off") == 0 || *text == '\0');
+    bool endpoint = key->type == SLUICE_TYPE_ENDPOINT;
+    bool off = strcmp(key->default_text, "off") == 0 &&
+               (strcmp(text, "off") == 0 || (endpoint && *text == '\0'));
     enum sluice_status status = off ? SLUICE_OK : check_text(key, text, key->min, key->max, error);
     if (status != SLUICE_OK)
         return status;
     if ((key->type == SLUICE_TYPE_NAME && !sluice_text_is_name(text)) ||
-        (key->type == SLUICE_TYPE_ENDPOINT && !off && !sluice_text_is_endpoint(text)))
+        (endpoint && !off && !sluice_text_is_endpoint(text)))
         return wrong(key, text, error);
     if (key->later && !off)
         return not_yet(key, text, error);

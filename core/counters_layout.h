@@ -23,6 +23,7 @@
 
 #include "core/atomics.h"
 #include "core/counters.h"
+#include "core/meters.h"
 
 #define SLUICE_COUNTERS_MAGIC   "SLUICECT"
 #define SLUICE_COUNTERS_VERSION 1u
@@ -92,6 +93,7 @@ struct sluice_counters {
     int fd; /* holds the lock of the owner; -1: private memory, or attached */
     bool read_only;
     pthread_mutex_t error_lock; /* between the threads that enter an error */
+    struct sluice_meter_cells meters[SLUICE_METER_COUNT]; /* this process' own */
 };
 
 /* The error rows of the file, wherever its header puts them. */

@@ -113,6 +113,12 @@ static void end(struct sluice_json *json, const char *bracket)
     append(json, bracket, 1);
 }
 
+void sluice_json_raw(struct sluice_json *json, const char *value)
+{
+    separate(json);
+    append(json, value, strlen(value));
+}
+
 void sluice_json_object_begin(struct sluice_json *json)
 {
     begin(json, "{");

@@ -42,6 +42,8 @@ void sluice_json_int128(struct sluice_json *json, __int128 value);
 void sluice_json_double(struct sluice_json *json, double value);
 void sluice_json_bool(struct sluice_json *json, bool value);
 void sluice_json_null(struct sluice_json *json);
+/* JSON text made elsewhere, as one value. */
+void sluice_json_raw(struct sluice_json *json, const char *value);
 
 /* A member of an object: key and value. */
 static inline void sluice_json_put_text(struct sluice_json *json, const char *key, const char *text)

@@ -39,10 +39,9 @@ static const char *event_name(enum sluice_event_kind kind)
     }
 }
 
-static void publish(struct sluice_service *service, const struct sluice_event *event)
+/* The notice of an event, in the agent's buffer; "" when it cannot be made. */
+static const char *make_notice(struct sluice_service *service, const struct sluice_event *event)
 {
-    if (service->publisher == NULL)
-        return;
     struct sluice_json *json = &service->json;
     sluice_json_reset(json);
     sluice_json_object_begin(json);
@@ -54,28 +53,39 @@ static void publish(struct sluice_service *service, const struct sluice_event *e
     sluice_json_put_uint(json, "images_visible", event->images_visible);
     sluice_json_put_uint(json, "images_lost", event->images_lost);
     sluice_json_object_end(json);
-    if (json->failed) {
-        sluice_log_error("service", "no memory for a notice");
+    if (!json->failed)
+        return json->text;
+    sluice_log_error("service", "no memory for a notice");
+    return "";
+}
+
+static void publish(struct sluice_service *service, const char *notice)
+{
+    if (service->publisher == NULL || notice[0] == '\0')
         return;
-    }
     /* PUB never blocks: a listener that is behind misses notices, and the next says more. */
     if (zmq_send(service->publisher, topic, sizeof(topic) - 1, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0 ||
-        zmq_send(service->publisher, json->text, json->bytes, ZMQ_DONTWAIT) < 0) {
+        zmq_send(service->publisher, notice, strlen(notice), ZMQ_DONTWAIT) < 0) {
         sluice_log_warning("service", "notice not sent: %s", zmq_strerror(errno));
         return;
     }
     sluice_counter_add(service->ports.counters, SLUICE_COUNTER_SERVICE_NOTICES, 1);
 }
 
-static void deal_with(struct sluice_service *service, struct sluice_event *event)
+static bool is_answer(const struct sluice_event *event)
 {
-    if (event->kind == SLUICE_EVENT_END && event->summary != NULL) {
+    return event->kind == SLUICE_EVENT_ARM || event->kind == SLUICE_EVENT_STOPPED;
+}
+
+static void deal_with(struct sluice_service *service, const struct sluice_event *event)
+{
+    const bool wanted = service->publisher != NULL || service->ports.http != NULL;
+    if (event->kind == SLUICE_EVENT_END && event->summary != NULL)
         service->ports.on_summary(service->ports.on_summary_context, event->summary);
-        sluice_summary_destroy(event->summary);
-        event->summary = NULL;
-    }
-    if (event->kind <= SLUICE_EVENT_END) /* the others answer requests */
-        publish(service, event);
+    const char *notice = wanted && !is_answer(event) ? make_notice(service, event) : "";
+    if (service->ports.http != NULL)
+        sluice_http_event(service->ports.http, event, notice);
+    publish(service, notice);
 }
 
 static int do_work(void *context)

@@ -2,8 +2,8 @@
  *
  * The service agent: everything that people and programs beside the path of a frame want to hear.
  * It takes the writer's events, publishes them as notices (ZeroMQ PUB: topic frame `sluice`, then
- * one JSON frame), and hands the summaries of closed series on. However slow it or its listeners
- * are, the writer does not wait for it.
+ * one JSON frame), hands the summaries of closed series on, and tells the HTTP agent. However slow
+ * it or its listeners are, the writer does not wait for it.
  *
  * Notice: {"event":"start|file|visible|end","series_id","file","first","last","images_visible",
  * "images_lost"}, image ids 0-based; "end" is sent when every file is closed.
@@ -16,6 +16,7 @@
 #include "core/agent.h"
 #include "core/counters.h"
 #include "ingest/ring/events.h"
+#include "ingest/service/http.h"
 
 struct sluice_service_settings {
     const char *notify_endpoint; /* bound; NULL or "": no notices */
@@ -27,6 +28,7 @@ struct sluice_service_ports {
     /* Called on the service thread for each closed series; the summary is borrowed. */
     void (*on_summary)(void *context, const struct sluice_summary *summary);
     void *on_summary_context;
+    struct sluice_http *http; /* borrowed: is told every event; NULL: none */
 };
 
 struct sluice_service;

@@ -162,6 +162,7 @@ static enum sluice_arm_verdict check_space(const struct sluice_arming *arming,
         most = bytes > most ? bytes : most;
         together = bytes > UINT64_MAX - together ? UINT64_MAX : together + bytes;
     }
+    sluice_counter_set(sink->counters, SLUICE_COUNTER_WRITER_FREE_SPACE, most);
     if (most < least) {
         sluice_error_set(error, SLUICE_NO_SPACE,
                          "no space: %" PRIu64 " bytes are free below writer.directory, "

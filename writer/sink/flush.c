@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/meters.h"
 #include "writer/sink/series.h"
 
 /* Runs one step over the open files; those that fail are abandoned. */
@@ -48,6 +49,8 @@ static void count_visible(struct sluice_open_series *series, struct sluice_dataf
     for (uint32_t i = 0; i < columns->count; i++) {
         const struct sluice_cell *cell = &columns->cells[i];
         sluice_histogram_record(&series->latency, now_ns - cell->arrival_ns);
+        sluice_meter_record(series->sink->counters, SLUICE_METER_LATENCY,
+                            now_ns - cell->arrival_ns);
         first = cell->image_id < first ? cell->image_id : first;
         last = cell->image_id > last ? cell->image_id : last;
         if (cell->row >= file->rows_visible)

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "core/log.h"
+#include "core/meters.h"
 #include "writer/driver/direct.h"
 #include "writer/layout/layout.h"
 
@@ -26,6 +27,10 @@ int64_t sluice_sink_took(const struct sluice_sink *sink, enum sluice_counter lon
     int64_t now_ns = sluice_now_ns(sink->clock);
     int64_t took_ns = now_ns - since_ns;
     sluice_counter_max(sink->counters, longest, took_ns > 0 ? (uint64_t)took_ns : 0);
+    if (longest == SLUICE_COUNTER_WRITER_CHUNK_WRITE_MAX)
+        sluice_meter_record(sink->counters, SLUICE_METER_CHUNK_WRITE, took_ns);
+    else if (longest == SLUICE_COUNTER_WRITER_FLUSH_MAX)
+        sluice_meter_record(sink->counters, SLUICE_METER_FLUSH, took_ns);
     if (took_ns > SLOW_CALL_NS)
         sluice_log_warning("writer", "slow storage: %s took %.1f s file=%s", what,
                            (double)took_ns / 1e9, path);

@@ -36,7 +36,8 @@ struct sluice_sink {
     gid_t gid;
 };
 
-/* Ends a timed call: keeps the longest in `longest` and warns of one beyond 1 s. Returns now. */
+/* Ends a timed call: keeps the longest in `longest`, enters it in the histogram where that call has
+ * one, and warns of one beyond 1 s. Returns now. */
 int64_t sluice_sink_took(const struct sluice_sink *sink, enum sluice_counter longest,
                          int64_t since_ns, const char *what, const char *path);
 

@@ -195,19 +195,6 @@ static void every_text_has_a_length(void **state)
     assert_true(seen >= 9);
 }
 
-static void what_a_later_version_brings_is_refused_by_name(void **state)
-{
-    static const char *const later[] = {"http.listen=127.0.0.1:8080"};
-    struct sluice_config c;
-    (void)state;
-    for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
-        refuse_set(later[i], "is not yet available in this version");
-    }
-    init(&c);
-    set(&c, "http.listen=off");
-    sluice_config_close(&c);
-}
-
 static void sizes_have_units_and_times_have_none(void **state)
 {
     static const struct {
@@ -335,7 +322,6 @@ int main(void)
         cmocka_unit_test(every_number_takes_its_bounds_and_nothing_beyond),
         cmocka_unit_test(every_key_refuses_a_wrong_type_with_line_and_name),
         cmocka_unit_test(every_text_has_a_length),
-        cmocka_unit_test(what_a_later_version_brings_is_refused_by_name),
         cmocka_unit_test(sizes_have_units_and_times_have_none),
         cmocka_unit_test(modes_are_octal_and_leave_the_owner_his_rights),
         cmocka_unit_test(an_unknown_key_names_the_nearest_one),
