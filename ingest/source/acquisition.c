@@ -73,9 +73,11 @@ struct sluice_series *sluice_source_acquisition(struct sluice_source *source)
  * keep the next arm out. */
 void sluice_source_end_acquisition(struct sluice_source *source, enum sluice_ended_by ended_by)
 {
-    sluice_numbering_close(&source->numbering, ended_by == SLUICE_ENDED_BY_END);
-    if (ended_by != SLUICE_ENDED_BY_STOP &&
-        !(ended_by == SLUICE_ENDED_BY_END && source->acquisition_armed))
+    const bool numbered = sluice_source_is_numbered(source); /* else an acquisition is long over */
+    sluice_numbering_close(&source->numbering, numbered && ended_by == SLUICE_ENDED_BY_END);
+    sluice_numbering_release(&source->numbering);
+    if (!numbered || (ended_by != SLUICE_ENDED_BY_STOP &&
+                      !(ended_by == SLUICE_ENDED_BY_END && source->acquisition_armed)))
         return;
     source->arms_seen =
         sluice_load_acquire(&source->ports.progress->arms_accepted); /* [edge ARMED] */

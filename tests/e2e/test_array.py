@@ -392,6 +392,17 @@ class Array(e2e.Case):
         self.assert_counts(a, expected=2, written=2, ended_by="new_start")
         self.assert_counts(b, expected=1, written=1, ended_by="end")
 
+    def test_a_series_of_stream2_in_between_leaves_nothing_behind(self):
+        """Frame 1 would be a doubled one, had nothing else come since its acquisition was full."""
+        ingest = self.ingest(3, ["source.images_per_series=2"])
+        self.send(0, 1)
+        self.detector.send(e2e.start((3, 5), "u2", 1), e2e.image(0, {"threshold_1": small(9)}),
+                           e2e.end())
+        self.send(1, 2)
+        a, b, c = self.finish(ingest)
+        self.assertEqual([self.values(s) for s in (a, b, c)], [[0, 1], [9], [1, 2]])
+        self.assert_counts(c, expected=2, written=2, received=2, ended_by="end")
+
     # ---- subscribing ----
 
     def test_a_topic_selects_and_may_be_a_part_of_its_own(self):
