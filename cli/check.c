@@ -17,7 +17,9 @@
 
 #include "cli/verbs.h"
 #include "config/keys.h"
+#include "core/clock.h"
 #include "core/json.h"
+#include "ingest/service/http.h"
 #include "ingest/service/probe.h"
 
 #define GIB      (UINT64_C(1) << 30)
@@ -136,6 +138,31 @@ static void check_source(struct sluice_checks *checks, const struct sluice_sourc
     default:
         sluice_check_say(checks, SLUICE_CHECK_FAILED, key, "%s", error.message);
     }
+}
+
+/* Opened as ingest would, token and all, and closed again. */
+static void check_http(struct sluice_checks *checks, const struct sluice_config *config)
+{
+    const struct sluice_http_settings settings = {
+        .listen = config->http_listen,
+        .token_file = config->http_token_file,
+        .host_names = config->http_host_names,
+        .connections_max = config->http_connections_max,
+        .instance = config->instance_name,
+        .version = SLUICE_VERSION,
+        .config_json = "{}",
+    };
+    const struct sluice_http_ports ports = {.clock = sluice_clock_system()};
+    struct sluice_http *http = NULL;
+    struct sluice_error error = {0};
+    if (config->http_listen[0] == '\0')
+        return;
+    if (sluice_http_create(&settings, &ports, &http, &error) == SLUICE_OK)
+        sluice_check_say(checks, SLUICE_CHECK_OK, "http.listen", "%s can be opened",
+                         sluice_http_url(http));
+    else
+        sluice_check_say(checks, SLUICE_CHECK_FAILED, "http.listen", "%s", error.message);
+    sluice_http_destroy(http);
 }
 
 /* ---- the machine ---- */
@@ -259,6 +286,7 @@ int sluice_check_run(const struct sluice_config *config, uint64_t need_bytes, bo
     check_source(&checks, &config->source);
     if (config->notify_endpoint[0] != '\0')
         check_bind(&checks, "notify.endpoint", config->notify_endpoint);
+    check_http(&checks, config);
     sluice_check_storage(&checks, config, need_bytes);
     check_memory(&checks, config);
     check_descriptors(&checks, config);

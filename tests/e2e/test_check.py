@@ -75,6 +75,10 @@ class Check(e2e.Case):
             taken = f"tcp://127.0.0.1:{busy.getsockname()[1]}"
             self.failed("source.endpoint", "in use", "source.mode=bind", f"source.endpoint={taken}")
             self.failed("notify.endpoint", "in use", f"notify.endpoint={taken}")
+            self.failed("http.listen", "in use", f"http.listen={taken[6:]}")
+        self.assertEqual("ok", self.check("http.listen=0")["http.listen"][0][0])
+        self.failed("http.listen", "http.token_file", "http.listen=0.0.0.0:0")
+        self.failed("http.listen", "none", "http.listen=0", f"http.token_file={self.directory}/none")
 
     def test_no_message_of_the_detector_is_taken(self):
         self.check()
