@@ -354,6 +354,7 @@ static enum sluice_status create(struct ingest *ingest, struct sluice_error *err
     }
     const struct sluice_service_settings service_settings = {
         .notify_endpoint = ingest->config.notify_endpoint,
+        .notify_curve_secret_file = ingest->config.notify_curve_secret_file,
     };
     const struct sluice_service_ports service_ports = {
         .events = &ingest->events,

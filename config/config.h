@@ -43,7 +43,7 @@ struct sluice_config {
     struct sluice_encode_settings codec;
     struct sluice_writer_settings writer;
     struct sluice_agent_settings writer_agent;
-    const char *notify_endpoint;
+    const char *notify_endpoint, *notify_curve_secret_file;
     const char *http_listen, *http_token_file, *http_host_names;
     uint32_t http_connections_max;
 

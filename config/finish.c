@@ -68,6 +68,15 @@ enum sluice_status sluice_config_finish(struct sluice_config *config, struct slu
                                 "source.topic is only for source.socket: sub; a PUSH socket has no "
                                 "topics");
     }
+    if (source->bind
+            ? source->curve_server_file[0] != '\0'
+            : source->curve_secret_file[0] != '\0' && source->curve_server_file[0] == '\0') {
+        return sluice_error_set(error, SLUICE_CONFIG,
+                                source->bind ? "source.curve_server_file is for connecting: bound, "
+                                               "source.curve_secret_file is our own key"
+                                             : "source.curve_secret_file needs the sender's public "
+                                               "key too: source.curve_server_file");
+    }
     if (source->endpoint[0] != '\0' && strcmp(source->endpoint, config->notify_endpoint) == 0) {
         return sluice_error_set(error, SLUICE_CONFIG,
                                 "source.endpoint and notify.endpoint are the same: %s",

@@ -30,7 +30,13 @@ static void put_axes(struct sluice_json *json, const struct sluice_metadata_sett
     sluice_json_object_end(json);
 }
 
-/* Numbers and words as they are printed; a word becomes a text. */
+static bool is_number(const char *text)
+{
+    return text[*text == '-'] != '\0' &&
+           strspn(text + (*text == '-'), "0123456789") == strlen(text + (*text == '-'));
+}
+
+/* Numbers, and octal ones in quotes, as they are printed; a word becomes a text. */
 static void put_printed(struct sluice_json *json, const struct sluice_config *config,
                         const struct sluice_config_key *key)
 {
@@ -41,10 +47,10 @@ static void put_printed(struct sluice_json *json, const struct sluice_config *co
         sluice_value_print(config, key, stream);
     if (stream == NULL || fclose(stream) != 0 || text == NULL) {
         json->failed = true;
-    } else if (key->type == SLUICE_TYPE_CHOICE || key->type == SLUICE_TYPE_BYTES) {
-        sluice_json_text(json, text);
+    } else if (*text == '"' || is_number(text)) {
+        sluice_json_raw(json, text);
     } else {
-        sluice_json_raw(json, text); /* a number, or an octal one in quotes */
+        sluice_json_text(json, text);
     }
     free(text);
 }

@@ -129,8 +129,36 @@ void sluice_service_finish(struct sluice_service *service)
     sluice_wake_signal(&service->ports.events->wake);
 }
 
+enum sluice_status sluice_service_make_keys(struct sluice_key_pair *pair,
+                                            struct sluice_error *error)
+{
+    if (zmq_curve_keypair(pair->public_key, pair->secret_key) == 0)
+        return SLUICE_OK;
+    return sluice_error_set(error, SLUICE_UNSUPPORTED, "no key pair: %s", zmq_strerror(errno));
+}
+
+/* Makes the publisher a CURVE server: listeners need its public key, and who they are is not
+ * asked. */
+static enum sluice_status encrypt(void *publisher, const char *path, struct sluice_error *error)
+{
+    struct sluice_key_pair pair;
+    const int yes = 1;
+    const enum sluice_status status = sluice_key_file_read(path, true, &pair, error);
+    if (status != SLUICE_OK) {
+        sluice_error_prefix(error, "notify.curve_secret_file");
+        return status;
+    }
+    const bool set = zmq_setsockopt(publisher, ZMQ_CURVE_SERVER, &yes, sizeof(yes)) == 0 &&
+                     zmq_setsockopt(publisher, ZMQ_CURVE_SECRETKEY, pair.secret_key,
+                                    sizeof(pair.secret_key)) == 0;
+    explicit_bzero(&pair, sizeof(pair));
+    return set ? SLUICE_OK
+               : sluice_error_set(error, SLUICE_CONFIG, "notify.curve_secret_file: %s",
+                                  zmq_strerror(errno));
+}
+
 static enum sluice_status open_publisher(struct sluice_service *service, const char *endpoint,
-                                         struct sluice_error *error)
+                                         const char *key_file, struct sluice_error *error)
 {
     service->context = zmq_ctx_new();
     service->publisher = service->context != NULL ? zmq_socket(service->context, ZMQ_PUB) : NULL;
@@ -140,6 +168,11 @@ static enum sluice_status open_publisher(struct sluice_service *service, const c
     }
     const int linger = LINGER_MS;
     zmq_setsockopt(service->publisher, ZMQ_LINGER, &linger, sizeof(linger));
+    if (key_file != NULL && key_file[0] != '\0') {
+        const enum sluice_status status = encrypt(service->publisher, key_file, error);
+        if (status != SLUICE_OK)
+            return status;
+    }
     if (zmq_bind(service->publisher, endpoint) != 0) {
         return sluice_error_set(error, SLUICE_CONFIG,
                                 "notify.endpoint: cannot bind %s: %s (expected like "
@@ -160,7 +193,8 @@ enum sluice_status sluice_service_create(const struct sluice_service_settings *s
         return sluice_error_set(error, SLUICE_NO_MEMORY, "no memory for the service agent");
     service->ports = *ports;
     if (settings->notify_endpoint != NULL && settings->notify_endpoint[0] != '\0') {
-        const enum sluice_status status = open_publisher(service, settings->notify_endpoint, error);
+        const enum sluice_status status = open_publisher(service, settings->notify_endpoint,
+                                                         settings->notify_curve_secret_file, error);
         if (status != SLUICE_OK) {
             sluice_service_destroy(service);
             return status;

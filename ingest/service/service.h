@@ -15,11 +15,13 @@
 
 #include "core/agent.h"
 #include "core/counters.h"
+#include "core/keyfile.h"
 #include "ingest/ring/events.h"
 #include "ingest/service/http.h"
 
 struct sluice_service_settings {
-    const char *notify_endpoint; /* bound; NULL or "": no notices */
+    const char *notify_endpoint;          /* bound; NULL or "": no notices */
+    const char *notify_curve_secret_file; /* NULL or "": not encrypted */
 };
 
 struct sluice_service_ports {
@@ -38,6 +40,9 @@ enum sluice_status sluice_service_create(const struct sluice_service_settings *s
                                          const struct sluice_service_ports *ports,
                                          struct sluice_service **service,
                                          struct sluice_error *error);
+/* A new CURVE key pair. UNSUPPORTED when libzmq was built without. */
+enum sluice_status sluice_service_make_keys(struct sluice_key_pair *pair,
+                                            struct sluice_error *error);
 /* Waits up to a second for notices on their way. NULL is accepted. */
 void sluice_service_destroy(struct sluice_service *service);
 

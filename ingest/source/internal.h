@@ -75,6 +75,10 @@ enum sluice_status sluice_source_deliver(struct sluice_source *source);
 void sluice_source_close_series(struct sluice_source *source, enum sluice_ended_by ended_by);
 void sluice_source_push_control(struct sluice_source *source, enum sluice_frame_kind kind,
                                 struct sluice_series *series);
+/* encrypt.c: before bind or connect; CONFIG for keys that cannot be used. */
+enum sluice_status sluice_source_encrypt(const struct sluice_source_settings *settings,
+                                         void *socket, struct sluice_error *error);
+
 /* requests.c: takes up what was asked for; how much it did. Once a cycle, behind the receiving. */
 int sluice_source_look_at_requests(struct sluice_source *source);
 /* A stop lets no more than this come in. */

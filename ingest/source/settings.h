@@ -28,6 +28,7 @@ enum sluice_overflow {
 
 struct sluice_source_settings {
     const char *endpoint;
+    const char *curve_server_file, *curve_secret_file; /* "" or NULL: not encrypted */
     bool bind;
     enum sluice_socket socket;
     const char *topic; /* SUB: what the first part begins with; NULL and "": all messages */

@@ -274,8 +274,9 @@ static enum sluice_status open_socket(struct sluice_source *source, struct sluic
         const char *topic = settings->topic != NULL ? settings->topic : "";
         zmq_setsockopt(source->socket, ZMQ_SUBSCRIBE, topic, strlen(topic));
     }
-    const enum sluice_status status =
-        sluice_monitor_open(&source->monitor, source->context, source->socket, error);
+    enum sluice_status status = sluice_source_encrypt(settings, source->socket, error);
+    if (status == SLUICE_OK)
+        status = sluice_monitor_open(&source->monitor, source->context, source->socket, error);
     if (status != SLUICE_OK)
         return status;
     const int rc = settings->bind ? zmq_bind(source->socket, settings->endpoint)
