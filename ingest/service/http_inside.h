@@ -88,7 +88,7 @@ struct sluice_http {
     struct sluice_http_link connections, waiting, streams;
     uint32_t connection_count, waiting_count, stream_count;
     uint64_t arm_number, stop_number; /* the newest asked for */
-    uint64_t arm_told;                /* the newest that was answered, as last looked at */
+    uint64_t arm_given_up;            /* the newest arm whose answer nobody waits for any more */
 
     pthread_mutex_t lock;
     struct sluice_board board;

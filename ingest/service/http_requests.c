@@ -180,7 +180,8 @@ static enum MHD_Result answer_arm(struct sluice_http_request *request)
         return refuse(request, MHD_HTTP_BAD_REQUEST, "bad_request", error.message);
     }
     pthread_mutex_lock(&http->lock);
-    const bool pending = http->board.answered < http->arm_number;
+    const bool pending =
+        http->board.answered < http->arm_number && http->arm_given_up < http->arm_number;
     const bool ending = http->board.stops_done == UINT64_MAX;
     pthread_mutex_unlock(&http->lock);
     arm->number = http->arm_number + 1;
@@ -198,9 +199,11 @@ static enum MHD_Result tell_arm(struct sluice_http_request *request, bool answer
 {
     struct sluice_http *http = request->http;
     char text[sizeof(http->board.reason)];
-    if (!answered)
+    if (!answered) {
+        http->arm_given_up = request->number;
         return refuse(request, MHD_HTTP_SERVICE_UNAVAILABLE, "timeout",
                       "the writer has not answered: look at the status before the next arm");
+    }
     pthread_mutex_lock(&http->lock);
     const enum sluice_arm_verdict verdict = http->board.verdict;
     snprintf(text, sizeof(text), "%s", http->board.reason);
