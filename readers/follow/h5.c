@@ -17,6 +17,10 @@
 #define FLAG_WRITE 1u
 #define FLAG_SWMR  4u
 
+/* Under SWMR HDF5 reads metadata whose checksum is wrong again, as it may be torn, after pauses of
+ * 1, 2, 4 ... ns. Its own 100 times would be for ever on a file that is damaged; 28 are 0.3 s. */
+#define TORN_READS_MAX 28
+
 struct innermost {
     char text[160];
 };
@@ -55,6 +59,8 @@ hid_t sluice_follow_h5_open(const char *path, bool live)
         return -1;
     H5Pset_file_locking(access, false, true);
     H5Pset_fclose_degree(access, H5F_CLOSE_STRONG);
+    if (live)
+        H5Pset_metadata_read_attempts(access, TORN_READS_MAX);
     hid_t file = H5Fopen(path, live ? H5F_ACC_RDONLY | H5F_ACC_SWMR_READ : H5F_ACC_RDONLY, access);
     H5Pclose(access);
     return file;

@@ -191,6 +191,16 @@ class ForeignVerify(unittest.TestCase):
         self.assertEqual((code, verdict["verdict"], verdict["images"]), (1, "abandoned", 7),
                          findings)
 
+    def test_damaged_metadata_under_the_mark_of_a_writer_is_said_and_not_waited_for(self):
+        foreign_set.dectris(self.folder)
+        path = self.path("series_12_master.h5")
+        with open(path, "r+b") as f:
+            f.seek(11)
+            f.write(b"\5")  # open for SWMR writing; the superblock's checksum is now wrong
+        code, findings, verdict = verify(path)
+        self.assertEqual((code, verdict["verdict"]), (1, "damaged"), findings)
+        self.assertEqual([f["file"] for f in findings if f.get("fault") == "open"], [path])
+
     def test_what_is_no_detector_file_at_all(self):
         with h5py.File(self.path("x.h5"), "w") as f:
             f["numbers"] = np.arange(10)
