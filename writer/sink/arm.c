@@ -6,13 +6,17 @@
  *
  * A name from outside is refused rather than changed: whoever gave it will look for exactly that
  * file. It is made of the components that we make ourselves (letters, digits, ._-), so no text of a
- * request can leave the first writer.directory. */
+ * request can leave the first writer.directory; nor can it by a link that is there when it comes.
+ */
 #include "writer/sink/arm.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/log.h"
 #include "writer/layout/layout.h"
@@ -43,6 +47,16 @@ static bool is_safe_path(const char *path)
     return true;
 }
 
+/* What of `path` is left below `root`; NULL: it lies elsewhere. */
+static const char *below(const char *root, const char *path)
+{
+    const size_t bytes = strlen(root);
+    if (bytes == 0 || strncmp(path, root, bytes) != 0 ||
+        (path[bytes] != '/' && path[bytes] != '\0' && root[bytes - 1] != '/'))
+        return NULL;
+    return path + bytes + (path[bytes] == '/');
+}
+
 /* Takes the first writer.directory off an absolute directory; a closing '/' too. */
 static bool make_relative(const struct sluice_sink *sink, struct sluice_arm *arm)
 {
@@ -52,18 +66,50 @@ static bool make_relative(const struct sluice_sink *sink, struct sluice_arm *arm
         directory[--length] = '\0';
     if (directory[0] != '/')
         return true;
-    const char *const roots[] = {sink->directories[0], sink->settings->directories[0]};
-    for (size_t i = 0; i < sizeof(roots) / sizeof(roots[0]); i++) {
-        const size_t bytes = strlen(roots[i]);
-        if (bytes == 0 || strncmp(directory, roots[i], bytes) != 0 ||
-            (directory[bytes] != '/' && directory[bytes] != '\0' && roots[i][bytes - 1] != '/'))
-            continue;
-        const char *rest = directory + bytes;
-        rest += *rest == '/';
+    const char *rest = below(sink->directories[0], directory);
+    if (rest == NULL)
+        rest = below(sink->settings->directories[0], directory);
+    if (rest != NULL)
         memmove(directory, rest, strlen(rest) + 1);
-        return true;
-    }
+    return rest != NULL;
+}
+
+/* Links of somebody else must not lead out of the configured directories. */
+static bool is_inside(const struct sluice_sink *sink, const char *real)
+{
+    for (size_t d = 0; d < sink->settings->directory_count; d++)
+        if (below(sink->directories[d], real) != NULL)
+            return true;
     return false;
+}
+
+/* The part of the directory that is there already: inside, a directory, and ours to write. */
+static bool check_place(const struct sluice_sink *sink, size_t d, const struct sluice_arm *arm,
+                        struct sluice_error *error)
+{
+    char path[SLUICE_PATH_BYTES], *real;
+    struct stat there = {0};
+    const size_t root = strlen(sink->directories[d]);
+    if ((size_t)snprintf(path, sizeof(path), "%s/%s", sink->directories[d], arm->directory) >=
+        sizeof(path))
+        return true; /* the length of whole paths is looked at below */
+    while ((real = realpath(path, NULL)) == NULL && errno == ENOENT && strlen(path) > root &&
+           lstat(path, &there) != 0)
+        *strrchr(path, '/') = '\0';
+    const int code = errno;
+    const bool inside = real != NULL && is_inside(sink, real);
+    const bool usable = inside && stat(real, &there) == 0 && S_ISDIR(there.st_mode) &&
+                        access(real, W_OK | X_OK) == 0;
+    if (real != NULL && !inside)
+        sluice_error_set(error, SLUICE_CONFIG,
+                         "directory: %s is a link that leads out of writer.directory", path);
+    else if (!usable)
+        sluice_error_set(error, SLUICE_CONFIG, "directory: nothing can be made in %s: %s", path,
+                         strerror(real == NULL             ? code
+                                  : S_ISDIR(there.st_mode) ? EACCES
+                                                           : ENOTDIR));
+    free(real);
+    return usable;
 }
 
 /* The pattern of the armed series' NAME: "directory/name", or with writer.name. */
@@ -107,6 +153,9 @@ static enum sluice_arm_verdict check_name(const struct sluice_sink *sink, struct
                          is_safe_path(arm->directory) ? " and no /" : ", and / between them");
         return SLUICE_ARM_BAD_NAME;
     }
+    for (size_t d = 0; d < sink->settings->directory_count; d++)
+        if (!check_place(sink, d, arm, error))
+            return SLUICE_ARM_BAD_NAME;
     struct sluice_series *nobody = sluice_series_create();
     if (nobody == NULL)
         return SLUICE_ARM_FAULT;

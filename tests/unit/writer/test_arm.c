@@ -158,6 +158,40 @@ static void an_absolute_directory_below_the_root_is_taken(void **state)
     harness_free(h);
 }
 
+static void directories_that_cannot_be_used_are_refused(void **state)
+{
+    (void)state;
+    struct harness *h = harness_new();
+    char path[700];
+    harness_start(h);
+    snprintf(path, sizeof(path), "%s/out", h->directory);
+    assert_int_equal(symlink("/tmp", path), 0);
+    snprintf(path, sizeof(path), "%s/nowhere", h->directory);
+    assert_int_equal(symlink("/nowhere/at/all", path), 0);
+    snprintf(path, sizeof(path), "%s/here", h->directory);
+    assert_int_equal(symlink(".", path), 0);
+    snprintf(path, sizeof(path), "%s/file", h->directory);
+    const int fd = open(path, O_CREAT | O_WRONLY, 0600);
+    assert_true(fd >= 0);
+    close(fd);
+    static const struct {
+        const char *directory, *words;
+    } rows[] = {{"out", "leads out"},
+                {"out/deeper", "leads out"},
+                {"here/out", "leads out"},
+                {"nowhere", "nothing can be made"},
+                {"nowhere/x", "nothing can be made"},
+                {"file", "Not a directory"},
+                {"file/x", "Not a directory"}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct sluice_arm arm = arm_of(rows[i].directory, "x");
+        assert_refused(h, &arm, SLUICE_ARM_BAD_NAME, rows[i].words);
+    }
+    const struct sluice_arm arm = arm_of("here/deeper/still", "x");
+    assert_accepted(h, &arm);
+    harness_free(h);
+}
+
 static void a_set_that_exists_is_refused_and_not_renamed(void **state)
 {
     (void)state;
@@ -253,6 +287,7 @@ int main(void)
         cmocka_unit_test(a_missed_start_keeps_the_armed_name),
         cmocka_unit_test(names_that_lead_elsewhere_are_refused),
         cmocka_unit_test(an_absolute_directory_below_the_root_is_taken),
+        cmocka_unit_test(directories_that_cannot_be_used_are_refused),
         cmocka_unit_test(a_set_that_exists_is_refused_and_not_renamed),
         cmocka_unit_test(only_an_idle_writer_can_be_armed),
         cmocka_unit_test(a_stop_before_the_series_disarms),
