@@ -41,11 +41,12 @@ static void begin_finish(struct sluice_http *http, int64_t now_ns)
     http->finish_deadline_ns = now_ns + FINISH_NS;
 }
 
-static bool anything_busy(const struct sluice_http *http)
+/* A request whose body is still to come has nothing to hope for. */
+static bool anything_to_answer(const struct sluice_http *http)
 {
     const struct sluice_http_link *head = &http->connections;
     for (const struct sluice_http_link *at = head->next; at != head; at = at->next)
-        if (((const struct sluice_http_connection *)at)->busy)
+        if (((const struct sluice_http_connection *)at)->answering)
             return true;
     return false;
 }
@@ -63,7 +64,7 @@ static int do_work(void *context)
         sluice_http_sweep(http, now_ns);
         http->sweep_ns = now_ns + SLUICE_HTTP_SWEEP_NS;
     }
-    if (http->finishing && (now_ns >= http->finish_deadline_ns || !anything_busy(http)))
+    if (http->finishing && (now_ns >= http->finish_deadline_ns || !anything_to_answer(http)))
         return SLUICE_AGENT_DONE;
     return 0;
 }

@@ -18,6 +18,7 @@
 #include "ingest/service/metrics.h"
 
 #define ARM_WAIT_NS (5 * SLUICE_NS_PER_S)
+#define ONCE_COUNT  5
 
 struct sluice_http_route {
     const char *path;
@@ -43,6 +44,8 @@ static enum MHD_Result reply(struct sluice_http_request *request, unsigned code,
     MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
     MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
     MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    if (code == MHD_HTTP_BAD_REQUEST) /* where the next request begins may be in doubt */
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     if (code == MHD_HTTP_UNAUTHORIZED)
         MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
     if (code == MHD_HTTP_METHOD_NOT_ALLOWED)
@@ -201,6 +204,8 @@ static enum MHD_Result tell_arm(struct sluice_http_request *request, bool answer
     char text[sizeof(http->board.reason)];
     if (!answered) {
         http->arm_given_up = request->number;
+        if (http->finishing)
+            return refuse(request, MHD_HTTP_SERVICE_UNAVAILABLE, "ending", "the program ends");
         return refuse(request, MHD_HTTP_SERVICE_UNAVAILABLE, "timeout",
                       "the writer has not answered: look at the status before the next arm");
     }
@@ -274,6 +279,31 @@ static bool is_json(const char *type)
            strchr("; \t", type[sizeof(wanted) - 1]) != NULL;
 }
 
+/* Counts the headers that a request may have only once. */
+static enum MHD_Result count_once(void *context, enum MHD_ValueKind kind, const char *key,
+                                  const char *value)
+{
+    static const char *const names[ONCE_COUNT] = {
+        MHD_HTTP_HEADER_CONTENT_LENGTH, MHD_HTTP_HEADER_TRANSFER_ENCODING, MHD_HTTP_HEADER_HOST,
+        MHD_HTTP_HEADER_ORIGIN, MHD_HTTP_HEADER_AUTHORIZATION};
+    unsigned *counts = context;
+    (void)kind, (void)value;
+    for (size_t i = 0; i < ONCE_COUNT; i++)
+        counts[i] += strcasecmp(key, names[i]) == 0;
+    return MHD_YES;
+}
+
+/* A proxy before us could take the other one of two for the right one. */
+static bool is_ambiguous(const struct sluice_http_request *request)
+{
+    unsigned counts[ONCE_COUNT] = {0};
+    bool more = false;
+    (void)MHD_get_connection_values(request->connection, MHD_HEADER_KIND, count_once, counts);
+    for (size_t i = 0; i < ONCE_COUNT; i++)
+        more = more || counts[i] > 1;
+    return more || (counts[0] > 0 && counts[1] > 0); /* a length, and chunks as well */
+}
+
 /* Refuses what the headers alone show to be wrong; `*refused` says whether it did. */
 static enum MHD_Result check_sender(struct sluice_http_request *request, bool *refused)
 {
@@ -281,6 +311,9 @@ static enum MHD_Result check_sender(struct sluice_http_request *request, bool *r
     const char *host = header(request, MHD_HTTP_HEADER_HOST);
     const char *site = header(request, "Sec-Fetch-Site");
     *refused = true;
+    if (is_ambiguous(request))
+        return refuse(request, MHD_HTTP_BAD_REQUEST, "bad_request",
+                      "a header is there twice, or both a length and chunks");
     if (!sluice_http_host_allowed(host, http->own_name, http->settings.host_names))
         return refuse(request, MHD_HTTP_FORBIDDEN, "host",
                       "this Host is not ours: use an address, or see http.host_names");

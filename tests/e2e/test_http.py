@@ -352,11 +352,13 @@ class Others(Http):
 
     def test_ending_answers_who_waits_and_closes_the_streams(self):
         ingest, client = self.surface(series=1)
-        with client.connect() as stream:
+        with client.connect() as stream, client.connect(), client.connect() as half:
+            half.sendall(b"POST /api/v1/arm HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n"
+                         b"Content-Type: application/json\r\n\r\n{")
             stream.sendall(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
             self.assertIn(b"text/event-stream", stream.recv(4096))
             self.send(range(5))
-            self.assertEqual(ingest.wait(), 0)
+            self.assertEqual(ingest.wait(), 0)  # whoever says nothing is not waited for
             text = b""
             while part := stream.recv(65536):
                 text += part

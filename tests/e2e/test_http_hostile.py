@@ -72,6 +72,24 @@ class Senders(Hostile):
         self.assertEqual(client.raw_code("POST", "/api/v1/stop", here, "Content-Length: 0",
                                          f"Origin: http://localhost:{port}"), 200)
 
+    def test_requests_that_can_be_read_in_two_ways_are_refused(self):
+        _, client = self.surface()
+        hidden = b"POST /api/v1/arm HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
+        for lines in (["Host: localhost"], ["Content-Length: 0", f"Content-Length: {len(hidden)}"],
+                      ["Transfer-Encoding: chunked", "Content-Length: 0"],
+                      ["Origin: http://localhost", "Origin: http://localhost"],
+                      ["Authorization: Bearer a", "Authorization: Bearer b"]):
+            head = ["POST /api/v1/stop HTTP/1.1", "Host: localhost", *lines, "", ""]
+            answer = client.raw("\r\n".join(head).encode() + hidden)
+            self.assertTrue(answer.startswith(b"HTTP/1.1 400 "), (lines, answer))
+            self.assertEqual(answer.count(b"HTTP/1.1 "), 1, answer)
+        # nor is the body of a refused request taken for the next one
+        for head in ("Content-Type: text/plain", "Origin: http://evil.example.com"):
+            answer = client.raw(f"POST /api/v1/stop HTTP/1.1\r\nHost: localhost\r\n{head}\r\n"
+                                f"Content-Length: {len(hidden)}\r\n\r\n".encode() + hidden)
+            self.assertEqual(answer.count(b"HTTP/1.1 "), 1, answer)
+        self.assertEqual(client.status()["state"], "idle")
+
     def test_the_token_is_needed_where_there_is_one(self):
         path = self.token_file()
         _, client = self.surface(settings=[f"http.token_file={path}"])
