@@ -114,18 +114,13 @@ static bool print_files_pattern(const struct verb_options *verb, FILE *stream)
 static void print_choices(FILE *stream, const char *before, const char *after)
 {
     char word[32];
-    bool later;
     for (unsigned id = 0; id < SLUICE_KEY_COUNT; id++) {
         const struct sluice_config_key *key = sluice_config_key((enum sluice_config_key_id)id);
-        if (key->type != SLUICE_TYPE_CHOICE || key->later)
+        if (key->type != SLUICE_TYPE_CHOICE)
             continue;
         fprintf(stream, "    %s) %s", key->name, before);
-        bool any = false;
-        for (unsigned i = 0; sluice_config_choice(key, i, word, sizeof word, &later); i++) {
-            if (!later)
-                fprintf(stream, "%s%s", any ? " " : "", word);
-            any = any || !later;
-        }
+        for (unsigned i = 0; sluice_config_choice(key, i, word, sizeof word); i++)
+            fprintf(stream, "%s%s", i > 0 ? " " : "", word);
         fprintf(stream, "%s ;;\n", after);
     }
 }

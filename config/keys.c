@@ -23,14 +23,12 @@
 #define FITS_MODE(n)        ((n) == sizeof(uint32_t))
 #define FITS_DIRECTORIES(n) ((n) == SLUICE_DIRECTORIES_MAX * sizeof(char *))
 #define FITS_AXES(n)        ((n) == SLUICE_AXIS_SETTINGS_MAX * sizeof(struct sluice_axis_setting))
-#define X(section, name, type, default_text, min, max, unit, ready, field, help)                   \
+#define X(section, name, type, default_text, min, max, unit, field, help)                          \
     _Static_assert(FITS_##type(FIELD_BYTES(field)), #section "." #name ": field and type differ");
 #include "config/keys.def"
 #undef X
 
-#define READY false
-#define LATER true
-#define X(section_, name_, type_, default_, min_, max_, unit_, ready_, field_, help_)              \
+#define X(section_, name_, type_, default_, min_, max_, unit_, field_, help_)                      \
     {.name = #section_ "." #name_,                                                                 \
      .section = #section_,                                                                         \
      .short_name = #name_,                                                                         \
@@ -39,7 +37,6 @@
      .min = min_,                                                                                  \
      .max = max_,                                                                                  \
      .unit = unit_,                                                                                \
-     .later = ready_,                                                                              \
      .offset = offsetof(struct sluice_config, field_),                                             \
      .bytes = FIELD_BYTES(field_),                                                                 \
      .help = help_},
@@ -84,7 +81,7 @@ const char *sluice_config_nearest_key(const char *name)
 }
 
 bool sluice_config_choice(const struct sluice_config_key *key, unsigned index, char *word,
-                          size_t bytes, bool *later)
+                          size_t bytes)
 {
     const char *text = key->unit;
     for (; index > 0; index--) {
@@ -93,8 +90,6 @@ bool sluice_config_choice(const struct sluice_config_key *key, unsigned index, c
             return false;
         text++;
     }
-    *later = *text == '!';
-    text += *later;
     snprintf(word, bytes, "%.*s", (int)strcspn(text, "|"), text);
     return true;
 }
@@ -118,11 +113,10 @@ void sluice_config_describe_bytes(int64_t value, char *text, size_t bytes)
 static void describe_choices(const struct sluice_config_key *key, char *text, size_t bytes)
 {
     char word[32];
-    bool later;
     size_t used = 0;
     text[0] = '\0';
-    for (unsigned i = 0; sluice_config_choice(key, i, word, sizeof word, &later); i++)
-        if (!later && used < bytes)
+    for (unsigned i = 0; sluice_config_choice(key, i, word, sizeof word); i++)
+        if (used < bytes)
             used += (size_t)snprintf(text + used, bytes - used, "%s%s", used ? " or " : "", word);
 }
 

@@ -31,7 +31,6 @@ struct sluice_config_key {
     const char *default_text;
     int64_t min, max;
     const char *unit;     /* the words of a CHOICE */
-    bool later;           /* only the default is accepted in this version */
     size_t offset, bytes; /* of the field in struct sluice_config */
     const char *help;
 };
@@ -44,9 +43,9 @@ bool sluice_config_is_section(const char *name);
 /* The key that was most likely meant, or NULL. */
 const char *sluice_config_nearest_key(const char *name);
 
-/* The text of word `index` of a CHOICE, without its '!'; false past the last. */
+/* The text of word `index` of a CHOICE, false past the last. */
 bool sluice_config_choice(const struct sluice_config_key *key, unsigned index, char *word,
-                          size_t bytes, bool *later);
+                          size_t bytes);
 /* 1073741824 -> "1GiB"; exact: what is no multiple stays a plain number. */
 void sluice_config_describe_bytes(int64_t value, char *text, size_t bytes);
 /* "auto" is one of its values. */

@@ -77,7 +77,6 @@ void sluice_value_print(const struct sluice_config *config, const struct sluice_
 {
     char word[32];
     const char *text;
-    bool later;
     switch (key->type) {
     case SLUICE_TYPE_TEXT:
     case SLUICE_TYPE_NAME:
@@ -89,8 +88,7 @@ void sluice_value_print(const struct sluice_config *config, const struct sluice_
             print_quoted(text, stream);
         return;
     case SLUICE_TYPE_CHOICE:
-        if (sluice_config_choice(key, (unsigned)get_integer(config, key), word, sizeof word,
-                                 &later))
+        if (sluice_config_choice(key, (unsigned)get_integer(config, key), word, sizeof word))
             fputs(word, stream);
         return;
     case SLUICE_TYPE_MODE:
@@ -157,32 +155,6 @@ static void print_wrapped(const char *text, const char *indent, size_t width, FI
     fputc('\n', stream);
 }
 
-/* What a value may be, with what is only known so far. */
-static void describe_all(const struct sluice_config_key *key, char *text, size_t bytes)
-{
-    char word[32];
-    bool later = false;
-    size_t used;
-    if (key->later) {
-        snprintf(text, bytes, "only %s in this version", key->default_text);
-        return;
-    }
-    sluice_config_describe(key, text, bytes);
-    used = strlen(text);
-    const char *before = " (not yet available: ";
-    bool any = false;
-    if (key->type != SLUICE_TYPE_CHOICE)
-        return;
-    for (unsigned i = 0; sluice_config_choice(key, i, word, sizeof word, &later); i++) {
-        if (later && used < bytes) {
-            used += (size_t)snprintf(text + used, bytes - used, "%s%s", any ? ", " : before, word);
-            any = true;
-        }
-    }
-    if (any && used < bytes)
-        snprintf(text + used, bytes - used, ")");
-}
-
 static const char *shown_default(const struct sluice_config_key *key)
 {
     return *key->default_text ? key->default_text : "\"\"";
@@ -193,7 +165,7 @@ void sluice_config_print_keys(FILE *stream)
     char values[256];
     for (unsigned id = 0; id < SLUICE_KEY_COUNT; id++) {
         const struct sluice_config_key *key = sluice_config_key((enum sluice_config_key_id)id);
-        describe_all(key, values, sizeof values);
+        sluice_config_describe(key, values, sizeof values);
         fprintf(stream, "%s (default %s)\n", key->name, shown_default(key));
         print_wrapped(key->help, "      ", 90, stream);
         print_wrapped(values, "      ", 90, stream);
@@ -232,7 +204,7 @@ void sluice_config_print_markdown(FILE *stream)
             fprintf(stream, "\n## %s\n\n| Key | Default | Value | Meaning |\n|---|---|---|---|\n",
                     key->section);
         }
-        describe_all(key, values, sizeof values);
+        sluice_config_describe(key, values, sizeof values);
         snprintf(cell, sizeof cell, "`%s`", key->name);
         fputs("| ", stream);
         print_cell(cell, stream);

@@ -53,16 +53,6 @@ static enum sluice_status wrong(const struct sluice_config_key *key, const char 
                             wanted);
 }
 
-static enum sluice_status not_yet(const struct sluice_config_key *key, const char *found,
-                                  struct sluice_error *error)
-{
-    char ready[160];
-    sluice_config_describe(key, ready, sizeof ready);
-    return sluice_error_set(error, SLUICE_CONFIG,
-                            "%s: \"%.80s\" is not yet available in this version; use %s", key->name,
-                            found, key->later ? key->default_text : ready);
-}
-
 static const char *kind_name(const struct sluice_yaml_node *node)
 {
     return sluice_yaml_is_null(node)            ? "no value"
@@ -167,8 +157,6 @@ static enum sluice_status store_number(struct sluice_config *config,
         value * factor < key->min || value * factor > key->max ||
         (mode && (value & key->min) != key->min))
         return wrong(key, text, error);
-    if (key->later && value != strtoll(key->default_text, NULL, 10))
-        return not_yet(key, text, error);
     put_integer(config, key, value * factor * sluice_value_unit_ns(key));
     return SLUICE_OK;
 }
@@ -178,11 +166,8 @@ static enum sluice_status store_choice(struct sluice_config *config,
                                        struct sluice_error *error)
 {
     char word[32];
-    bool later;
-    for (unsigned i = 0; sluice_config_choice(key, i, word, sizeof word, &later); i++) {
+    for (unsigned i = 0; sluice_config_choice(key, i, word, sizeof word); i++) {
         if (strcmp(word, text) == 0) {
-            if (later)
-                return not_yet(key, text, error);
             put_integer(config, key, i);
             return SLUICE_OK;
         }
@@ -217,8 +202,6 @@ static enum sluice_status store_text(struct sluice_config *config,
     if ((key->type == SLUICE_TYPE_NAME && !sluice_text_is_name(text)) ||
         (endpoint && !off && !sluice_text_is_endpoint(text)))
         return wrong(key, text, error);
-    if (key->later && !off)
-        return not_yet(key, text, error);
     const char *copy = sluice_config_keep(config, off ? "" : text);
     if (!copy)
         return sluice_error_set(error, SLUICE_NO_MEMORY, "out of memory");
