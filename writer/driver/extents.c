@@ -4,11 +4,13 @@
  * its block map's shape, which would make O_DIRECT writes wait for each other; and a full disk is
  * seen here, before anything is lost. Each block is as large as all before it, within bounds, so
  * that a small series reserves little. When that is not to be had, only what the payload needs is
- * taken: the metadata needs room too. Blocks that follow each other become one. */
+ * taken: the metadata needs room too. ext4 leaves all that it found reserved when it was not
+ * enough, so a reservation that failed is taken back. Blocks that follow each other become one. */
 #include "writer/driver/extents.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PAYLOAD_BLOCK_LEAST ((uint64_t)1 << 20)
@@ -19,6 +21,25 @@
 static uint64_t align_up(uint64_t value)
 {
     return (value + ALIGN - 1) & ~(ALIGN - 1);
+}
+
+/* Where that is not possible it stays reserved, no more. */
+static void punch(struct sluice_extents *extents, uint64_t from, uint64_t to)
+{
+    if (from < to)
+        fallocate(extents->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)from,
+                  (off_t)(to - from));
+}
+
+/* Takes back what a reservation that failed left behind; errno stays. */
+static void unreserve(struct sluice_extents *extents, uint64_t from, uint64_t to)
+{
+    struct stat there;
+    const int reason = errno;
+    punch(extents, from, to);
+    if (fstat(extents->fd, &there) == 0 && (uint64_t)there.st_size > extents->physical)
+        extents->physical = (uint64_t)there.st_size;
+    errno = reason;
 }
 
 /* The file system may not know fallocate: then the file just gets longer. */
@@ -32,7 +53,9 @@ static int reserve(struct sluice_extents *extents, uint64_t position, uint64_t b
         result = extents->physical < position + bytes
                      ? ftruncate(extents->fd, (off_t)(position + bytes))
                      : 0;
-    if (result == 0 && extents->physical < position + bytes)
+    if (result != 0)
+        unreserve(extents, position, position + bytes);
+    else if (extents->physical < position + bytes)
         extents->physical = position + bytes;
     return result;
 }
@@ -92,14 +115,6 @@ void sluice_extents_move_end(struct sluice_extents *extents, uint64_t end)
         extents->meta = (struct sluice_extent){end, end};
     if (end > extents->end)
         extents->end = end;
-}
-
-/* Where that is not possible it stays reserved, no more. */
-static void punch(struct sluice_extents *extents, uint64_t from, uint64_t to)
-{
-    if (from < to)
-        fallocate(extents->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)from,
-                  (off_t)(to - from));
 }
 
 static void trim(struct sluice_extents *extents, struct sluice_extent *block)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Where things lie in a file: payloads and the rest never share a page, blocks that follow each
- * other are one, and nothing that was reserved in vain stays. */
+ * other are one, and nothing that was reserved in vain stays. fallocate is wrapped, so that it can
+ * do what ext4 does when little is left. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +10,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +22,20 @@
 #include "writer/driver/extents.h"
 
 #define PAGE 4096u
+
+static off_t left = -1; /* bytes on the disk; -1: enough */
+
+int __real_fallocate(int fd, int mode, off_t position, off_t bytes);
+int __wrap_fallocate(int fd, int mode, off_t position, off_t bytes);
+/* ext4 keeps what it found, although it was not enough. */
+int __wrap_fallocate(int fd, int mode, off_t position, off_t bytes)
+{
+    if (mode != 0 || left < 0 || bytes <= left)
+        return __real_fallocate(fd, mode, position, bytes);
+    assert_int_equal(__real_fallocate(fd, mode, position, left), 0);
+    errno = ENOSPC;
+    return -1;
+}
 
 static struct sluice_extents fresh(void)
 {
@@ -154,6 +170,28 @@ static void when_little_is_left_smaller_blocks_are_reserved(void **state)
     close(extents.fd);
 }
 
+static void a_reservation_that_failed_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    struct sluice_extents extents = fresh();
+    while (extents.reserved < 32 << 20)
+        assert_true(sluice_extents_payload(&extents, 1 << 20) != SLUICE_NOWHERE);
+    while (extents.payload.end - extents.payload.next >= 1 << 20)
+        sluice_extents_payload(&extents, 1 << 20);
+    blkcnt_t before = look(&extents).st_blocks;
+    left = 20 << 20;
+    assert_true(sluice_extents_payload(&extents, 1 << 20) != SLUICE_NOWHERE);
+    left = 500000;
+    sluice_extents_meta(&extents, 100);
+    assert_true(sluice_extents_payload(&extents, 1 << 20) == SLUICE_NOWHERE);
+    assert_int_equal(errno, ENOSPC);
+    left = -1;
+    assert_true((look(&extents).st_blocks - before) * 512 <= (1 << 20) + 2 * PAGE);
+    assert_int_equal(sluice_extents_fit_file(&extents, true), 0);
+    assert_int_equal(look(&extents).st_size, extents.end);
+    close(extents.fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,6 +202,7 @@ int main(void)
         cmocka_unit_test(an_abandoned_file_keeps_its_length_and_frees_the_rest),
         cmocka_unit_test(hdf5_may_move_the_end_but_not_take_back),
         cmocka_unit_test(when_little_is_left_smaller_blocks_are_reserved),
+        cmocka_unit_test(a_reservation_that_failed_leaves_nothing_behind),
     };
     return cmocka_run_group_tests_name("driver: extents", tests, NULL, NULL);
 }
