@@ -143,6 +143,18 @@ static int settle(struct direct_file *file)
     return fault != 0 ? fault : write_run(file);
 }
 
+/* 0 or errno. */
+static int close_descriptors(struct direct_file *file)
+{
+    int fault = 0;
+    if (file->target.direct_fd >= 0 && close(file->target.direct_fd) != 0)
+        fault = errno;
+    if (file->target.fd >= 0 && close(file->target.fd) != 0 && fault == 0)
+        fault = errno;
+    file->target.direct_fd = file->target.fd = -1;
+    return fault;
+}
+
 static herr_t close_file(H5FD_t *head)
 {
     struct direct_file *file = of(head);
@@ -151,10 +163,9 @@ static herr_t close_file(H5FD_t *head)
     while (*link != file)
         link = &(*link)->next;
     *link = file->next;
-    if (file->target.direct_fd >= 0 && close(file->target.direct_fd) != 0 && fault == 0)
-        fault = errno;
-    if (close(file->target.fd) != 0 && fault == 0)
-        fault = errno;
+    int at_close = close_descriptors(file);
+    if (fault == 0)
+        fault = at_close;
     free(file);
     return fault != 0 ? fail(H5E_CANTCLOSEFILE, "images could not be written", fault) : 0;
 }
@@ -412,4 +423,8 @@ void sluice_direct_abandon(struct sluice_direct *direct, int descriptor)
     sluice_stages_drop(&direct->stages, &file->target);
     file->run.bytes = 0;
     sluice_extents_abandon(&file->extents);
+    close_descriptors(file);
+    /* For HDF5 it stays open, and the system may give its number to the next file. */
+    file->device = 0;
+    file->inode = (ino_t)(uintptr_t)file;
 }

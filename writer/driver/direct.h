@@ -39,8 +39,8 @@ void sluice_direct_expect(struct sluice_direct *direct, const void *payload, siz
 /* Gives the space that was reserved for more payloads back: before H5Fclose. `descriptor` is what
  * H5Fget_vfd_handle gave. */
 void sluice_direct_trim(struct sluice_direct *direct, int descriptor);
-/* The same for a file that will never be closed, and whose payloads that are not flushed are given
- * up. */
+/* The same for a file that HDF5 will never close, and whose payloads that are not flushed are given
+ * up: its descriptors are closed, so that files that failed do not use them up. */
 void sluice_direct_abandon(struct sluice_direct *direct, int descriptor);
 
 #endif

@@ -82,15 +82,19 @@ static void forget_truncation(const char *path)
         close(fd);
 }
 
-static hid_t create_file(const struct sluice_sink *sink, const char *path)
+static hid_t create_file(const struct sluice_sink *sink, const char *path, int *descriptor)
 {
+    void *handle = NULL;
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     hid_t file = H5I_INVALID_HID;
     if (access >= 0 && H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110) >= 0 &&
         H5Pset_cache(access, 0, CHUNK_CACHE_SLOTS, CHUNK_CACHE_BYTES, 0.75) >= 0 &&
         (sink->direct == NULL || sluice_direct_select(sink->direct, access) >= 0))
         file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
+    *descriptor = -1;
     if (file >= 0) {
+        if (H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) >= 0)
+            *descriptor = *(const int *)handle;
         H5Pclose(access); /* on a failure it stays, so that the reason does */
         forget_truncation(path);
     }
@@ -218,8 +222,9 @@ static enum sluice_status create_objects(struct sluice_datafile *file,
                                          const struct sluice_datafile_plan *plan,
                                          struct sluice_error *error)
 {
-    void *descriptor = NULL;
     hid_t entry, data;
+    if (live->descriptor < 0)
+        return sluice_h5_error(error, SLUICE_IO, "cannot reach the descriptor");
     enum sluice_status status = sluice_h5_make_group(live->file, "entry", "NXentry", &entry, error);
     if (status == SLUICE_OK)
         status = sluice_h5_make_group(entry, "data", "NXdata", &data, error);
@@ -231,9 +236,6 @@ static enum sluice_status create_objects(struct sluice_datafile *file,
         return sluice_h5_error(error, SLUICE_IO, "cannot create /entry/finished");
     H5Gclose(data);
     H5Gclose(entry);
-    if (H5Fget_vfd_handle(live->file, H5P_DEFAULT, &descriptor) < 0)
-        return sluice_h5_error(error, SLUICE_IO, "cannot reach the descriptor");
-    live->descriptor = *(const int *)descriptor;
     if (H5Fstart_swmr_write(live->file) < 0)
         return sluice_h5_error(error, SLUICE_IO, "cannot start SWMR");
     return SLUICE_OK;
@@ -260,7 +262,7 @@ enum sluice_status sluice_datafile_create(const struct sluice_sink *sink, struct
     if (status != SLUICE_OK)
         goto fail;
     live->channel_count = plan->channel_count;
-    live->file = create_file(sink, hidden);
+    live->file = create_file(sink, hidden, &live->descriptor);
     status = live->file < 0 ? sluice_h5_error(error, SLUICE_IO, "cannot create it")
                             : create_objects(file, live, plan, error);
     if (status == SLUICE_OK)
@@ -268,6 +270,8 @@ enum sluice_status sluice_datafile_create(const struct sluice_sink *sink, struct
     if (status != SLUICE_OK) {
         if (status != SLUICE_EXISTS)
             sluice_error_prefix(error, "data file %s", path);
+        if (live->file >= 0 && sink->direct != NULL)
+            sluice_direct_abandon(sink->direct, live->descriptor);
         unlink(hidden);
         goto fail;
     }

@@ -225,6 +225,42 @@ static void a_payload_that_cannot_be_written_fails_the_flush_with_its_reason(voi
     sluice_direct_destroy(direct); /* the file is abandoned, as the writer does it */
 }
 
+static int count_descriptors(void)
+{
+    int count = 0;
+    for (int fd = 0; fd < 1024; fd++)
+        count += fcntl(fd, F_GETFD) >= 0;
+    return count;
+}
+
+/* Their inode numbers are free again, and HDF5 must not take the next file for one of them. */
+static void abandoned_files_keep_no_descriptor_and_are_in_nobodys_way(void **state)
+{
+    (void)state;
+    struct sluice_direct *direct;
+    hid_t images, column;
+    void *descriptor;
+    assert_int_equal(sluice_direct_create(&direct, NULL), SLUICE_OK);
+    int before = count_descriptors();
+    for (int i = 0; i < 20; i++) {
+        hid_t file = create(direct, &images, &column);
+        assert_true(write_image(direct, images, 0) >= 0);
+        assert_true(H5Fget_vfd_handle(file, H5P_DEFAULT, &descriptor) >= 0);
+        sluice_direct_abandon(direct, *(const int *)descriptor);
+        assert_int_equal(count_descriptors(), before);
+        assert_int_equal(unlink(path), 0);
+    }
+    handed_over = 0;
+    hid_t file = create(direct, &images, &column);
+    for (unsigned i = 0; i < IMAGES; i++) {
+        assert_true(write_image(direct, images, i) >= 0);
+        write_cell(column, i);
+    }
+    assert_true(H5Dclose(images) >= 0 && H5Dclose(column) >= 0 && H5Fclose(file) >= 0);
+    check_content();
+    sluice_direct_destroy(direct);
+}
+
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
@@ -237,6 +273,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(no_metadata_is_written_before_its_payloads, start, finish),
         cmocka_unit_test_setup_teardown(
             a_payload_that_cannot_be_written_fails_the_flush_with_its_reason, start, finish),
+        cmocka_unit_test_setup_teardown(abandoned_files_keep_no_descriptor_and_are_in_nobodys_way,
+                                        start, finish),
     };
     return cmocka_run_group_tests_name("driver: under HDF5", tests, NULL, NULL);
 }
