@@ -10,7 +10,9 @@
  * piece after it begins aligned, so that no page is written both ways.
  *
  * Short writes go on through the page cache: they only happen when something is wrong (a full disk
- * without reservation), and then a clear errno matters more than speed. */
+ * without reservation), and then a clear errno matters more than speed. So do the pieces of a file
+ * that could be opened with O_DIRECT and refuses the writes, as file systems with larger blocks or
+ * none of their own do. */
 #include "writer/driver/stages.h"
 
 #include <errno.h>
@@ -90,6 +92,21 @@ static void note_fault(struct sluice_target *target, int code)
         target->fault = code;
 }
 
+/* Not a fault: this piece and all further ones of the file go through the page cache. */
+static bool refuses_direct(struct sluice_stages *stages, struct sluice_target *target, int code)
+{
+    if (code != EINVAL && code != EOPNOTSUPP)
+        return false;
+    target->cached = true;
+    if (!stages->refusal_told)
+        sluice_log_warning("writer",
+                           "the file system refuses direct writes, images go through the page "
+                           "cache: %s",
+                           strerror(code));
+    stages->refusal_told = true;
+    return true;
+}
+
 static void release(struct sluice_stage *stage)
 {
     stage->target = NULL;
@@ -116,6 +133,8 @@ static void written(struct sluice_stages *stages, struct sluice_stage *stage, in
         request(stages, stage);
         return;
     }
+    if (result < 0 && refuses_direct(stages, target, -result))
+        result = 0;
     if (result < 0)
         note_fault(target, -result);
     else if ((size_t)result < stage->sent) {
@@ -242,7 +261,8 @@ void sluice_stages_send(struct sluice_stages *stages, struct sluice_target *targ
         return;
     target->filling = NULL;
     target->streaming = stage->fill == SLUICE_STAGE_BYTES;
-    if (target->direct_fd >= 0 && stages->has_ring && stage->fill == SLUICE_STAGE_BYTES) {
+    if (target->direct_fd >= 0 && !target->cached && stages->has_ring &&
+        stage->fill == SLUICE_STAGE_BYTES) {
         stage->sent = stage->fill;
         target->in_flight++;
         request(stages, stage);

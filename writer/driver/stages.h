@@ -30,6 +30,7 @@ struct sluice_target {
     int fault;                    /* errno of the first piece that could not be written; 0: none */
     struct sluice_stage *filling; /* NULL: none */
     bool streaming;               /* its last piece was full */
+    bool cached;                  /* direct writes were refused */
 };
 
 struct sluice_stage {
@@ -45,6 +46,7 @@ struct sluice_stages {
     struct io_uring ring;
     bool has_ring;
     bool registered; /* buffers are known to the kernel */
+    bool refusal_told;
     uint8_t *memory;
     struct sluice_stage stage[SLUICE_STAGES];
 };

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -209,6 +210,31 @@ static void a_request_that_fails_is_a_fault_of_its_file(void **state)
     sluice_stages_close(&stages);
 }
 
+/* As some file systems do, which take O_DIRECT at the open: here a timer, which answers EINVAL. */
+static void refused_direct_writes_go_through_the_cache(void **state)
+{
+    (void)state;
+    struct sluice_stages stages;
+    unsigned seed = 1;
+    struct file file = make_file(false);
+    assert_int_equal(sluice_stages_init(&stages, NULL), SLUICE_OK);
+    if (!stages.has_ring) {
+        sluice_stages_close(&stages);
+        skip();
+    }
+    file.target.direct_fd = timerfd_create(CLOCK_MONOTONIC, 0);
+    assert_true(file.target.direct_fd >= 0);
+    append(&stages, &file, SLUICE_STAGE_BYTES * 3 + 1000, &seed);
+    assert_int_equal(sluice_stages_settle(&stages, &file.target), 0);
+    assert_true(file.target.cached);
+    file.end = SLUICE_ALIGN_UP(file.end);
+    append(&stages, &file, SLUICE_STAGE_BYTES * 2, &seed);
+    assert_int_equal(file.target.in_flight, 0); /* it is not tried again */
+    assert_int_equal(sluice_stages_settle(&stages, &file.target), 0);
+    check_and_close(&file);
+    sluice_stages_close(&stages);
+}
+
 /* /dev/full takes nothing, a pipe takes less than a piece: the rest goes through the cache. */
 static void a_short_answer_of_the_kernel_is_completed(void **state)
 {
@@ -244,6 +270,7 @@ int main(void)
         cmocka_unit_test(what_does_not_follow_and_is_not_aligned_is_left_to_the_caller),
         cmocka_unit_test(a_fault_stays_with_its_file_and_the_stages_go_on),
         cmocka_unit_test(a_request_that_fails_is_a_fault_of_its_file),
+        cmocka_unit_test(refused_direct_writes_go_through_the_cache),
         cmocka_unit_test(a_short_answer_of_the_kernel_is_completed),
     };
     return cmocka_run_group_tests_name("driver: stages", tests, NULL, NULL);
