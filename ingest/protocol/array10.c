@@ -2,7 +2,9 @@
  *
  * Design: the header becomes a tree of jansson's, from which the four known keys are taken one by
  * one. The frame counter is read first, so that a message which is refused for anything else still
- * says which image it was. What is left of the tree is the user data.
+ * says which image it was. What is left of the tree is the user data; of a tree whose numbers were
+ * rounded (json_tree.h) that is the header as it stands, and the frame counter and the shape are
+ * read out of the text.
  *
  * The tree of a header takes at most some 100 times its bytes, hence the bound on these. A key that
  * stands twice makes a header worthless, since nobody knows which one was meant. */
@@ -18,9 +20,11 @@
 
 #include "core/clock.h"
 #include "core/codec/codec.h"
+#include "ingest/protocol/json_scan.h"
+#include "ingest/protocol/json_tree.h"
+#include "ingest/protocol/user_data.h"
 
 #define CHUNK_BYTES_MAX UINT32_MAX /* no HDF5 chunk can hold more */
-#define PROBE_BYTES     1024       /* of the header: htype stands at its beginning */
 #define DUMP_FLAGS      ((size_t)JSON_COMPACT | JSON_ENSURE_ASCII)
 
 /* What a key is when it is not what it should be. */
@@ -42,7 +46,27 @@ static struct sluice_span without_nul(struct sluice_span text)
     return text;
 }
 
-static enum sluice_status parse(struct sluice_span header, json_t **tree,
+/* Gives a tree with rounded numbers those that must be exact. */
+static void restore_numbers(json_t *tree, struct sluice_span header)
+{
+    enum { FRAME, SHAPE, COUNT };
+    static const char *const keys[COUNT] = {"frame", "shape"};
+    struct sluice_scan_value values[COUNT];
+    const char *why;
+    uint64_t frame, shape[2];
+
+    if (!json_is_object(tree) || sluice_scan_object(header, keys, COUNT, values, &why) != SLUICE_OK)
+        return;
+    if (values[FRAME].kind == SLUICE_SCAN_NUMBER && sluice_scan_uint(&values[FRAME], &frame) &&
+        frame <= INT64_MAX)
+        (void)json_object_set_new(tree, "frame", json_integer((json_int_t)frame));
+    if (sluice_scan_uints(&values[SHAPE], shape, 2) && shape[0] <= INT64_MAX &&
+        shape[1] <= INT64_MAX)
+        (void)json_object_set_new(tree, "shape",
+                                  json_pack("[I,I]", (json_int_t)shape[0], (json_int_t)shape[1]));
+}
+
+static enum sluice_status parse(struct sluice_span header, json_t **tree, bool *rounded,
                                 struct sluice_error *error)
 {
     json_error_t why;
@@ -54,7 +78,7 @@ static enum sluice_status parse(struct sluice_span header, json_t **tree,
                                 "array-1.0: a header of %zu bytes; %d are accepted", header.bytes,
                                 SLUICE_ARRAY10_HEADER_BYTES_MAX);
     header = without_nul(header);
-    *tree = json_loadb((const char *)header.data, header.bytes, JSON_REJECT_DUPLICATES, &why);
+    *tree = sluice_json_tree(header, JSON_REJECT_DUPLICATES, rounded, &why);
     if (*tree == NULL) {
         near = strstr(why.text, " near "); /* what follows is the sender's own text */
         return sluice_error_set(error, SLUICE_MALFORMED,
@@ -62,6 +86,8 @@ static enum sluice_status parse(struct sluice_span header, json_t **tree,
                                 near != NULL ? (int)(near - why.text) : (int)strlen(why.text),
                                 why.text, why.position, header.bytes);
     }
+    if (*rounded)
+        restore_numbers(*tree, header);
     if (json_is_object(*tree))
         return SLUICE_OK;
     const char *found = kind_of(*tree);
@@ -77,15 +103,12 @@ static bool text_is(const json_t *value, const char *wanted)
            memcmp(json_string_value(value), wanted, strlen(wanted)) == 0;
 }
 
-/* A quote within a JSON text is escaped, so the words can only be a text of their own. */
 bool sluice_array10_probe(struct sluice_span header)
 {
-    static const char key[] = "\"htype\"", value[] = "\"array-1.0\"";
-    const size_t bytes = header.bytes < PROBE_BYTES ? header.bytes : PROBE_BYTES;
+    struct sluice_scan_value htype;
 
-    return bytes > 0 && header.data[0] == '{' &&
-           memmem(header.data, bytes, key, strlen(key)) != NULL &&
-           memmem(header.data, bytes, value, strlen(value)) != NULL;
+    return header.bytes <= SLUICE_ARRAY10_HEADER_BYTES_MAX &&
+           sluice_scan_find(header, "htype", &htype) && sluice_scan_is(&htype, "array-1.0");
 }
 
 static enum sluice_status read_frame(const json_t *tree, struct sluice_message_head *head,
@@ -213,6 +236,7 @@ enum sluice_status sluice_array10_decode(const struct sluice_parts *parts,
                                          struct sluice_error *error)
 {
     enum sluice_status status;
+    bool rounded = false;
     json_t *tree;
 
     *head = (struct sluice_message_head){.kind = SLUICE_MESSAGE_IMAGE};
@@ -221,7 +245,7 @@ enum sluice_status sluice_array10_decode(const struct sluice_parts *parts,
     image->start_time = image->stop_time = image->real_time = NAN;
     if (parts->count == 0)
         return sluice_error_set(error, SLUICE_MALFORMED, "array-1.0: a message without parts");
-    status = parse(parts->part[0], &tree, error);
+    status = parse(parts->part[0], &tree, &rounded, error);
     if (status == SLUICE_OK)
         status = read_frame(tree, head, error);
     image->image_id = head->image_id;
@@ -240,7 +264,8 @@ enum sluice_status sluice_array10_decode(const struct sluice_parts *parts,
         status = read_pixels(parts->part[1], &image->planes[0], error);
     if (status == SLUICE_OK) {
         image->plane_count = 1;
-        image->user_data = keep_rest(tree, user_data);
+        image->user_data = rounded ? sluice_user_data_of_text(user_data, parts->part[0])
+                                   : keep_rest(tree, user_data);
     }
     json_decref(tree);
     return status;
@@ -250,10 +275,11 @@ enum sluice_status sluice_array10_decode(const struct sluice_parts *parts,
 static char *header_text(struct sluice_span header)
 {
     char *text = NULL;
+    bool rounded = false;
     json_t *tree;
     size_t bytes = 0;
 
-    if (parse(header, &tree, NULL) == SLUICE_OK)
+    if (parse(header, &tree, &rounded, NULL) == SLUICE_OK)
         bytes = json_dumpb(tree, NULL, 0, DUMP_FLAGS);
     if (bytes > 0)
         text = malloc(bytes + 1);

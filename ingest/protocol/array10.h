@@ -20,14 +20,14 @@
 /* What the only channel is called. */
 #define SLUICE_ARRAY10_CHANNEL "data"
 
-/* True for the first part of an array-1.0 message, by the beginning of its text: it is not parsed.
- */
+/* True for the first part of an array-1.0 message, by its htype; what follows that is not read. */
 bool sluice_array10_probe(struct sluice_span header);
 
 /* Decodes one message. `head` is always filled as far as the header could be read: image_id is the
  * frame counter as the detector counts, which may begin anywhere. For `image` likewise; its payload
  * is the second part. Further keys of the header go into `user_data` (which may be NULL) as a JSON
  * object, ASCII only; where it does not fit {"bytes":N,"omitted":true} stands for it, or nothing.
+ * A header with a whole number of 2^63 or above is the user data as it stands, all keys of it.
  * OK; MALFORMED, LIMIT, MISMATCH or UNSUPPORTED with the reason in `error`; `image` is then of no
  * use. */
 enum sluice_status sluice_array10_decode(const struct sluice_parts *parts,

@@ -18,10 +18,10 @@
 
 #include "core/log.h"
 #include "ingest/protocol/json_scan.h"
+#include "ingest/protocol/json_tree.h"
 #include "ingest/protocol/stream1.h"
 
 #define ROOM       "protocol"
-#define PARSE_HOW  ((size_t)JSON_ALLOW_NUL)
 #define WRITE_HOW  ((size_t)JSON_COMPACT | JSON_ENSURE_ASCII)
 #define ARRAYS     3 /* pairs of parts with header detail all */
 #define TEXT_BYTES 32
@@ -364,12 +364,12 @@ static json_t *omitted(size_t bytes)
 /* JSON as it is, any other text as a text; where it is too long or no text, its length. */
 static json_t *read_appendix(struct sluice_span appendix)
 {
+    json_error_t error;
     json_t *value = NULL;
 
     if (appendix.bytes > SLUICE_STREAM1_APPENDIX_BYTES_MAX)
         return omitted(appendix.bytes);
-    value =
-        json_loadb((const char *)appendix.data, appendix.bytes, PARSE_HOW | JSON_DECODE_ANY, NULL);
+    value = sluice_json_tree(appendix, JSON_DECODE_ANY, NULL, &error);
     if (value == NULL)
         value = json_stringn((const char *)appendix.data, appendix.bytes);
     return value != NULL ? value : omitted(appendix.bytes);
@@ -412,7 +412,7 @@ static json_t *parse_object(const struct sluice_series *series, const char *name
     json_t *value = NULL;
 
     if (part.bytes <= bytes_max)
-        value = json_loadb((const char *)part.data, part.bytes, PARSE_HOW, &error);
+        value = sluice_json_tree(part, 0, NULL, &error);
     if (json_is_object(value))
         return value;
     leave_out(series, name, value != NULL ? "it is no JSON object" : error.text);

@@ -214,8 +214,10 @@ static void a_wrong_or_missing_key_is_named(void **state)
          SLUICE_MALFORMED, -1},
         {HEADER("\"shape\":[2,3],\"type\":\"uint16\",\"frame\":\"7\""), "'frame' is a text",
          SLUICE_MALFORMED, -1},
-        {HEADER("\"frame\":9223372036854775808"), "not JSON: too big integer", SLUICE_MALFORMED,
-         -1},
+        {HEADER("\"frame\":9223372036854775808"), "'frame' is a real", SLUICE_MALFORMED, -1},
+        {HEADER("\"shape\":[2,3.5],\"type\":\"uint16\",\"frame\":7,\"n\":18446744073709551615"),
+         "'shape' is not", SLUICE_MALFORMED, 7},
+        {HEADER("\"frame\":1e400"), "not JSON: real number overflow", SLUICE_MALFORMED, -1},
         {"{\"frame\":7}", "'htype' is missing", SLUICE_MALFORMED, 7},
         {"{\"frame\":7,\"htype\":1}", "'htype' is a number", SLUICE_MALFORMED, 7},
         {"{\"frame\":7,\"htype\":\"array-2.0\"}", "\"array-2.0\"", SLUICE_UNSUPPORTED, 7},
@@ -316,9 +318,28 @@ static void memory_depends_on_neither_the_image_nor_a_huge_header(void **state)
     free(large);
 }
 
+static void a_number_too_large_for_jansson_costs_nothing(void **state)
+{
+    const char *header = HEADER("\"shape\":[2,3],\"type\":\"uint16\",\"frame\":9007199254740993,"
+                                "\"bunch\":18446744073709551615");
+
+    (void)state;
+    assert_accepted(header);
+    assert_int_equal(decoded.head.image_id, 9007199254740993); /* no double holds it */
+    assert_int_equal(decoded.image.planes[0].height, 2);
+    assert_int_equal(decoded.image.planes[0].width, 3);
+    assert_text(decoded.image.user_data, header);
+    assert_accepted(HEADER("\"shape\":[2,3],\"type\":\"uint16\",\"frame\":7,\"a\":\"\\u0000\""));
+    assert_text(decoded.image.user_data, "{\"a\":\"\\u0000\"}");
+}
+
 static void only_an_array_header_is_probed_as_one(void **state)
 {
+    char late[3000];
+
     (void)state;
+    snprintf(late, sizeof(late), " \n{\"a\":\"%02000d\",%s", 0, GOOD + 1);
+    assert_true(sluice_array10_probe(span_of(late)));
     assert_true(sluice_array10_probe(span_of(GOOD)));
     assert_true(sluice_array10_probe(span_of("{\"htype\":\"array-1.0\"}")));
     assert_false(sluice_array10_probe(span_of("")));
@@ -396,6 +417,7 @@ int main(void)
         cmocka_unit_test(sizes_that_lie_are_refused),
         cmocka_unit_test(too_few_and_too_many_parts_are_refused),
         cmocka_unit_test(memory_depends_on_neither_the_image_nor_a_huge_header),
+        cmocka_unit_test(a_number_too_large_for_jansson_costs_nothing),
         cmocka_unit_test(only_an_array_header_is_probed_as_one),
         cmocka_unit_test(a_series_has_the_shape_and_the_whole_header),
         cmocka_unit_test(a_header_changed_at_random_gives_an_answer_or_an_error),

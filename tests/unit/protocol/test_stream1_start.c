@@ -168,6 +168,17 @@ static void numbers_may_come_as_texts(void **state)
     assert_int_equal(series->flatfield_applied, 0);
 }
 
+static void a_number_too_large_for_jansson_costs_no_other(void **state)
+{
+    (void)state;
+    take_config("{\"nimages\":10,\"ntrigger\":2,\"x_pixels_in_detector\":3,"
+                "\"y_pixels_in_detector\":2,\"bit_depth_image\":16,\"mark\":18446744073709551615}");
+    assert_int_equal(series->number_of_images, 20);
+    assert_int_equal(series->width, 3);
+    assert_int_equal(series->dtype, SLUICE_U16);
+    assert_non_null(strstr(series->start_message, "\"mark\":1.8446744073709552e19"));
+}
+
 static void with_detail_none_the_first_image_says_the_rest(void **state)
 {
     (void)state;
@@ -459,6 +470,7 @@ int main(void)
         cmocka_unit_test(every_key_of_the_configuration_has_its_place),
         cmocka_unit_test(the_start_message_has_every_key_as_it_came),
         cmocka_unit_test(numbers_may_come_as_texts),
+        cmocka_unit_test(a_number_too_large_for_jansson_costs_no_other),
         cmocka_unit_test(with_detail_none_the_first_image_says_the_rest),
         cmocka_unit_test(where_it_does_not_say_its_detail_the_parts_do),
         cmocka_unit_test(with_detail_all_come_flatfield_mask_and_table),
