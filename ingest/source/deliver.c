@@ -328,7 +328,9 @@ static void deliver_own(struct sluice_source *source, bool room)
     bool good = source->decode_status == SLUICE_OK;
     counts->received++;
     counts->bytes_received += source->message.bytes;
-    if (!sluice_source_is_numbered(source) || sluice_source_renumber(source, good))
+    /* What another protocol sends must not hold the series open that keeps it out. */
+    if (source->decoded_as == source->protocol &&
+        (!sluice_source_is_numbered(source) || sluice_source_renumber(source, good)))
         source->tracker.last_message_ns = source->decoded->arrival_ns;
     good = source->decode_status == SLUICE_OK;
     if (good && source->waiting_open != NULL) {

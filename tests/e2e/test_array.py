@@ -15,6 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 import sluice_e2e as e2e  # noqa: E402
 import h5py  # noqa: E402
 import numpy as np  # noqa: E402
+import stream1  # noqa: E402
 import zmq  # noqa: E402
 
 TYPES = ["uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "float32",
@@ -382,6 +383,30 @@ class Array(e2e.Case):
         self.assert_counts(b, expected=2, written=2, refused=1, ended_by="end")
         self.assert_counts(c, expected=2, written=2, ended_by="idle")
         self.assertEqual([self.values(s) for s in (a, b, c)], [[40, 41], [0, 1], [42, 43]])
+
+    def test_a_stream_whose_start_was_missed_gets_in_after_the_idle_time(self):
+        """Its images are refused while the acquisition is open, but do not keep it open."""
+        ingest = self.ingest(2, [SOON])
+        self.send(40, 41)
+        for i in range(100):  # without a pause of the idle time
+            self.detector.send(stream1.image(i, small(i), 7, "<"))
+            time.sleep(0.02)
+        self.detector.send(stream1.end(7))
+        a, b = self.finish(ingest, 3)
+        self.assert_counts(a, expected=2, written=2, ended_by="idle")
+        self.assert_counts(b, series_id=7, expected=100, ended_by="end")
+        self.assertGreater(a["images_refused"], 0)
+        self.assertEqual(b["images_written"], 100 - a["images_refused"])
+
+    def test_a_number_beyond_64_bits_of_sign_costs_no_image(self):
+        ingest = self.ingest(1, [SOON])
+        for i in (5, 6):
+            self.detector.send(e2e.array_image(i, small(i), bunchid=2 ** 64 - 1))
+        (summary,) = self.finish(ingest)
+        self.assert_counts(summary, expected=2, written=2, refused=0)
+        cell = e2e.Files(summary).columns["user_data"][1]
+        self.assertEqual(json.loads(cell)["bunchid"], 2 ** 64 - 1)
+        self.assertEqual(json.loads(cell)["frame"], 6)
 
     def test_a_start_of_stream2_ends_an_acquisition(self):
         ingest = self.ingest(2, [SOON])
