@@ -19,8 +19,11 @@
 #include "config/keys.h"
 #include "core/clock.h"
 #include "core/json.h"
+#include "core/log.h"
 #include "ingest/service/http.h"
 #include "ingest/service/probe.h"
+#include "ingest/service/service.h"
+#include "ingest/source/source.h"
 
 #define GIB      (UINT64_C(1) << 30)
 #define REACH_MS 2000
@@ -109,27 +112,16 @@ static void check_instance(struct sluice_checks *checks, const struct sluice_con
 
 /* ---- endpoints ---- */
 
-static void check_bind(struct sluice_checks *checks, const char *key, const char *endpoint)
-{
-    struct sluice_error error = {0};
-    if (sluice_probe_bind(endpoint, &error) == SLUICE_OK)
-        sluice_check_say(checks, SLUICE_CHECK_OK, key, "%s can be bound", endpoint);
-    else
-        sluice_check_say(checks, SLUICE_CHECK_FAILED, key, "%s", error.message);
-}
-
 /* A detector that does not answer is no failure: ingest is to be started before it. */
 static void check_source(struct sluice_checks *checks, const struct sluice_source_settings *source)
 {
     static const char key[] = "source.endpoint";
     struct sluice_error error = {0};
-    if (source->bind) {
-        check_bind(checks, key, source->endpoint);
-        return;
-    }
-    switch (sluice_probe_reach(source->endpoint, REACH_MS, &error)) {
+    switch (source->bind ? sluice_probe_bind(source->endpoint, &error)
+                         : sluice_probe_reach(source->endpoint, REACH_MS, &error)) {
     case SLUICE_OK:
-        sluice_check_say(checks, SLUICE_CHECK_OK, key, "%s can be connected to", source->endpoint);
+        sluice_check_say(checks, SLUICE_CHECK_OK, key, "%s can be %s", source->endpoint,
+                         source->bind ? "bound" : "connected to");
         break;
     case SLUICE_TIMEOUT:
         sluice_check_say(checks, SLUICE_CHECK_WARNING, key,
@@ -140,7 +132,42 @@ static void check_source(struct sluice_checks *checks, const struct sluice_sourc
     }
 }
 
-/* Opened as ingest would, token and all, and closed again. */
+static void check_source_keys(struct sluice_checks *checks,
+                              const struct sluice_source_settings *source)
+{
+    const char *key = source->curve_secret_file[0] != '\0' ? "source.curve_secret_file"
+                                                           : "source.curve_server_file";
+    struct sluice_error error = {0};
+    if (source->curve_secret_file[0] == '\0' && source->curve_server_file[0] == '\0')
+        return;
+    if (sluice_source_check_keys(source, &error) == SLUICE_OK)
+        sluice_check_say(checks, SLUICE_CHECK_OK, key, "the keys can be used");
+    else
+        sluice_check_say(checks, SLUICE_CHECK_FAILED, key, "%s", error.message);
+}
+
+/* Opened as ingest would, key and all, and closed again. */
+static void check_notices(struct sluice_checks *checks, const struct sluice_config *config)
+{
+    const struct sluice_service_settings settings = {
+        .notify_endpoint = config->notify_endpoint,
+        .notify_curve_secret_file = config->notify_curve_secret_file,
+    };
+    const struct sluice_service_ports nothing = {.http = NULL};
+    struct sluice_service *service = NULL;
+    struct sluice_error error = {0};
+    if (config->notify_endpoint[0] == '\0')
+        return;
+    if (sluice_service_create(&settings, &nothing, &service, &error) == SLUICE_OK)
+        sluice_check_say(checks, SLUICE_CHECK_OK, "notify.endpoint", "%s can be bound%s",
+                         config->notify_endpoint,
+                         config->notify_curve_secret_file[0] != '\0' ? ", encrypted" : "");
+    else
+        sluice_check_say(checks, SLUICE_CHECK_FAILED, "notify.endpoint", "%s", error.message);
+    sluice_service_destroy(service);
+}
+
+/* The same with its token. */
 static void check_http(struct sluice_checks *checks, const struct sluice_config *config)
 {
     const struct sluice_http_settings settings = {
@@ -281,11 +308,12 @@ int sluice_check_run(const struct sluice_config *config, uint64_t need_bytes, bo
 {
     static struct sluice_checks checks; /* too large for a stack */
     memset(&checks, 0, sizeof checks);
+    sluice_log_set_level(SLUICE_LOG_WARNING); /* nothing really starts */
     check_configuration(&checks, config);
     check_instance(&checks, config);
     check_source(&checks, &config->source);
-    if (config->notify_endpoint[0] != '\0')
-        check_bind(&checks, "notify.endpoint", config->notify_endpoint);
+    check_source_keys(&checks, &config->source);
+    check_notices(&checks, config);
     check_http(&checks, config);
     sluice_check_storage(&checks, config, need_bytes);
     check_memory(&checks, config);

@@ -148,6 +148,12 @@ static enum sluice_status encrypt(void *publisher, const char *path, struct slui
         sluice_error_prefix(error, "notify.curve_secret_file");
         return status;
     }
+    char derived[SLUICE_KEY_BYTES] = "";
+    if (zmq_curve_public(derived, pair.secret_key) != 0 || strcmp(derived, pair.public_key) != 0) {
+        explicit_bzero(&pair, sizeof(pair));
+        return sluice_error_set(error, SLUICE_CONFIG,
+                                "notify.curve_secret_file: the two keys in %s are no pair", path);
+    }
     const bool set = zmq_setsockopt(publisher, ZMQ_CURVE_SERVER, &yes, sizeof(yes)) == 0 &&
                      zmq_setsockopt(publisher, ZMQ_CURVE_SECRETKEY, pair.secret_key,
                                     sizeof(pair.secret_key)) == 0;

@@ -31,8 +31,14 @@ static enum sluice_status own_pair(const struct sluice_source_settings *settings
     }
     const enum sluice_status status =
         sluice_key_file_read(settings->curve_secret_file, true, pair, error);
+    char derived[SLUICE_KEY_BYTES] = "";
     if (status != SLUICE_OK)
         sluice_error_prefix(error, "source.curve_secret_file");
+    else if (zmq_curve_public(derived, pair->secret_key) != 0 ||
+             strcmp(derived, pair->public_key) != 0) /* no handshake would ever succeed */
+        return sluice_error_set(error, SLUICE_CONFIG,
+                                "source.curve_secret_file: the two keys in %s are no pair",
+                                settings->curve_secret_file);
     return status;
 }
 
@@ -61,4 +67,20 @@ enum sluice_status sluice_source_encrypt(const struct sluice_source_settings *se
     return set ? SLUICE_OK
                : sluice_error_set(error, SLUICE_CONFIG, "source.curve_server_file: %s",
                                   zmq_strerror(errno));
+}
+
+enum sluice_status sluice_source_check_keys(const struct sluice_source_settings *settings,
+                                            struct sluice_error *error)
+{
+    void *context = zmq_ctx_new();
+    void *socket = context != NULL ? zmq_socket(context, ZMQ_PULL) : NULL;
+    const enum sluice_status status =
+        socket != NULL
+            ? sluice_source_encrypt(settings, socket, error)
+            : sluice_error_set(error, SLUICE_SYSTEM, "no ZeroMQ socket: %s", zmq_strerror(errno));
+    if (socket != NULL)
+        zmq_close(socket);
+    if (context != NULL)
+        zmq_ctx_term(context);
+    return status;
 }

@@ -41,7 +41,8 @@ static void lost(struct sluice_monitor *monitor, int64_t now_ns, uint64_t messag
         sluice_log_error(
             "source",
             "connected, but not for long: the peer does not speak ZeroMQ, or its socket "
-            "does not fit source.socket (pull wants a PUSH, sub a PUB) endpoint=%s",
+            "does not fit source.socket (pull wants a PUSH, sub a PUB), or the keys do not "
+            "(source.curve_*) endpoint=%s",
             peer);
         return;
     }

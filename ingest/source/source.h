@@ -51,6 +51,10 @@ struct sluice_frame *sluice_source_frames(struct sluice_source *source);
 /* The endpoint in use: with the port that the system chose where the settings say "*" or 0. */
 const char *sluice_source_endpoint(const struct sluice_source *source);
 
+/* What create would say about source.curve_*, without anything else; CONFIG. */
+enum sluice_status sluice_source_check_keys(const struct sluice_source_settings *settings,
+                                            struct sluice_error *error);
+
 /* do_work, wait. SLUICE_AGENT_DONE after the frame of kind FINISH, which follows a stop or the
  * close of the last series wanted. */
 extern const struct sluice_agent_ops sluice_source_agent_ops;

@@ -80,6 +80,28 @@ class Check(e2e.Case):
         self.failed("http.listen", "http.token_file", "http.listen=0.0.0.0:0")
         self.failed("http.listen", "none", "http.listen=0", f"http.token_file={self.directory}/none")
 
+    def test_keys(self):
+        d = self.directory
+        for name in ("a", "b"):
+            subprocess.run([e2e.SLUICE, "keygen", f"{d}/{name}"], check=True, capture_output=True)
+        with open(f"{d}/a.key", encoding="ascii") as a, open(f"{d}/b.key_secret", encoding="ascii") as b:
+            mixed = a.read() + b.read()[len("metadata\ncurve\n"):]  # the public key of a comes first
+        with open(f"{d}/mixed", "w", encoding="ascii", opener=lambda *x: os.open(*x, 0o600)) as f:
+            f.write(mixed)
+        notices, peer = f"notify.endpoint=ipc://{d}/n", f"source.curve_server_file={d}/a.key"
+        checks = self.check(notices, f"notify.curve_secret_file={d}/a.key_secret", peer,
+                            f"source.curve_secret_file={d}/b.key_secret")
+        for name in ("notify.endpoint", "source.curve_secret_file"):
+            self.assertEqual("ok", checks[name][0][0], checks)
+        for file, text in (("none", "cannot read"), ("a.key", "no secret key"), ("mixed", "no pair")):
+            self.failed("notify.endpoint", text, notices, f"notify.curve_secret_file={d}/{file}")
+            self.failed("source.curve_secret_file", text, peer,
+                        f"source.curve_secret_file={d}/{file}")
+        self.failed("source.curve_server_file", "cannot read", "source.curve_server_file=/none")
+        os.chmod(f"{d}/a.key_secret", 0o644)
+        self.failed("source.curve_secret_file", "everybody", "source.mode=bind",
+                    "source.endpoint=tcp://127.0.0.1:*", f"source.curve_secret_file={d}/a.key_secret")
+
     def test_no_message_of_the_detector_is_taken(self):
         self.check()
         ingest = self.ingest()

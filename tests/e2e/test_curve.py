@@ -93,8 +93,9 @@ class Curve(e2e.Case):
         server = self.socket(zmq.PUSH, CURVE_SERVER=1, CURVE_PUBLICKEY=public,
                              CURVE_SECRETKEY=secret, LINGER=0)
         endpoint = f"tcp://127.0.0.1:{server.bind_to_random_port('tcp://127.0.0.1')}"
-        self.ingest(1, [f"source.curve_server_file={public_file}"], endpoint=endpoint,
-                    directory=f"{self.directory}/wrong")
+        wrong = self.ingest(1, [f"source.curve_server_file={public_file}"], endpoint=endpoint,
+                            directory=f"{self.directory}/wrong")
+        self.assertIn("source.curve_", wrong.wait_said("connected, but not for long"))
         ingest = self.ingest(1, [f"source.curve_server_file={secret_file[:-len('_secret')]}",
                                  "instance.name=right"], endpoint=endpoint)
         for message in self.series():
