@@ -5,6 +5,7 @@
  * with and not when it arrives, so that one which waits for a slot is not counted twice. */
 #include <string.h>
 
+#include "core/codec/codec.h"
 #include "core/log.h"
 #include "ingest/source/internal.h"
 
@@ -96,6 +97,22 @@ static void adopt_start(struct sluice_source *source, struct sluice_series *seri
     sluice_source_push_control(source, SLUICE_FRAME_ADOPT, series);
 }
 
+static uint64_t digest_of(const struct sluice_parts *parts)
+{
+    uint64_t digest = parts->count;
+    for (uint32_t i = 0; i < parts->count; i++)
+        digest = digest * 31 + sluice_checksum(parts->part[i]);
+    return digest;
+}
+
+/* Without unique ids a number may be that of the series before: the detector was switched off and
+ * begins again from 1. A start that says something else is then no repeated one. */
+static bool is_another(const struct sluice_source *source, uint64_t digest)
+{
+    return !source->head.has_unique_id && source->decode_status == SLUICE_OK &&
+           digest != source->start_digest;
+}
+
 static void deliver_start(struct sluice_source *source)
 {
     struct sluice_counters *counters = source->ports.counters;
@@ -105,8 +122,12 @@ static void deliver_start(struct sluice_source *source)
         sluice_source_close_series(source, SLUICE_ENDED_BY_NEW_START);
         source->protocol = source->decoded_as;
     }
-    const enum sluice_start_verdict verdict =
-        sluice_tracker_judge_start(&source->tracker, &source->head);
+    struct sluice_parts parts;
+    sluice_source_parts(source, &parts);
+    const uint64_t digest = digest_of(&parts);
+    enum sluice_start_verdict verdict = sluice_tracker_judge_start(&source->tracker, &source->head);
+    if (verdict == SLUICE_START_REPEATED && is_another(source, digest))
+        verdict = SLUICE_START_NEW;
     source->tracker.last_message_ns = source->decoded->arrival_ns;
     if (verdict == SLUICE_START_REPEATED) {
         sluice_counter_add(counters, SLUICE_COUNTER_SOURCE_STARTS_REPEATED, 1);
@@ -117,13 +138,10 @@ static void deliver_start(struct sluice_source *source)
     struct sluice_error error = {0};
     struct sluice_series *series = NULL;
     enum sluice_status status = source->decode_status;
-    if (status == SLUICE_OK) {
-        struct sluice_parts parts;
-        sluice_source_parts(source, &parts);
+    if (status == SLUICE_OK)
         status = source->protocol->start(&parts, &series, &error);
-    } else {
+    else
         error = source->decode_error;
-    }
     if (status != SLUICE_OK) {
         /* Its images still come, and will open a series without it. */
         sluice_counter_add(counters, SLUICE_COUNTER_SOURCE_STARTS_REFUSED, 1);
@@ -139,6 +157,7 @@ static void deliver_start(struct sluice_source *source)
     }
     if (verdict == SLUICE_START_LATE) {
         adopt_start(source, series);
+        source->start_digest = digest;
         count_series_bytes(source);
         return;
     }
@@ -150,6 +169,7 @@ static void deliver_start(struct sluice_source *source)
         return;
     }
     open_series(source, series, NULL);
+    source->start_digest = digest;
     count_series_bytes(source);
 }
 

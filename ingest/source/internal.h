@@ -44,6 +44,7 @@ struct sluice_source {
     uint64_t arms_seen;                /* accepted ones, when the last acquisition was stopped */
     const struct sluice_protocol_ops *protocol; /* of the stream; NULL: not known yet */
     struct sluice_series *waiting_open; /* its start is to be completed by the first image */
+    uint64_t start_digest;              /* of the start message that opened the series */
 
     /* the message in hand, decoded */
     bool holding;

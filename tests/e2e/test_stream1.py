@@ -295,6 +295,21 @@ class Counting(Stream1):
         self.assertEqual([s["series_id"] for s in summaries], [1, 2])
         self.assertEqual(code, 3)
 
+    def test_a_number_that_begins_again_is_told_by_its_header(self):
+        """Aborted, switched off, and from series 1 on again: no image is taken for a doubled one."""
+        ingest = self.ingest(2)
+        for date, value in (("2026-11-22T08:00:00", 1), ("2026-11-22T09:00:00", 2)):
+            header = stream1.header(
+                stream1.configuration((3, 5), "u2", 3, data_collection_date=date), 1)
+            self.detector.send(header, header)  # the same twice is a repeated one
+            self.detector.send(*(stream1.image(i, np.full((3, 5), value, "u2"), 1, "<")
+                                 for i in range(3)))
+        self.detector.send(stream1.end(1))
+        self.assertEqual(ingest.wait(), 0, "".join(ingest.log))
+        for summary, by, value in zip(ingest.summaries, ("new_start", "end"), (1, 2)):
+            self.assert_counts(summary, series_id=1, written=3, duplicate=0, lost=0, ended_by=by)
+            self.assertTrue((e2e.Files(summary).images["data"] == value).all())
+
     def test_after_an_abort_idleness_closes(self):
         ingest = self.ingest(settings=["source.idle_timeout_ms=300"])
         self.detector.send(header(100), *map(image, range(5)))
