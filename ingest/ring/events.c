@@ -13,6 +13,25 @@
 static_assert(SLUICE_EVENTS_RESERVED < SLUICE_EVENTS_COUNT, "something is left for `visible`");
 static_assert(SLUICE_EVENTS_FOR_END < SLUICE_EVENTS_RESERVED, "something is left for `file`");
 
+const char *sluice_event_name(enum sluice_event_kind kind)
+{
+    switch (kind) {
+    case SLUICE_EVENT_START:
+        return "start";
+    case SLUICE_EVENT_FILE:
+        return "file";
+    case SLUICE_EVENT_VISIBLE:
+        return "visible";
+    case SLUICE_EVENT_END:
+        return "end";
+    case SLUICE_EVENT_ARM:
+        return "arm";
+    case SLUICE_EVENT_STOPPED:
+        return "stopped";
+    }
+    return "";
+}
+
 enum sluice_status sluice_events_init(struct sluice_events *events)
 {
     memset(events, 0, sizeof *events);

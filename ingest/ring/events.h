@@ -66,6 +66,9 @@ struct sluice_events {
     uint32_t spare_count;
 };
 
+/* As notices say it. */
+const char *sluice_event_name(enum sluice_event_kind kind);
+
 enum sluice_status sluice_events_init(struct sluice_events *events);
 /* Frees what was posted and not taken, summaries too. */
 void sluice_events_close(struct sluice_events *events);

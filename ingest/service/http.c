@@ -104,27 +104,13 @@ static void wake(const struct sluice_http *http)
     (void)!write(http->wake_fd, &one, sizeof(one));
 }
 
-static const char *event_name(enum sluice_event_kind kind)
-{
-    switch (kind) {
-    case SLUICE_EVENT_START:
-        return "start";
-    case SLUICE_EVENT_FILE:
-        return "file";
-    case SLUICE_EVENT_VISIBLE:
-        return "visible";
-    default:
-        return "end";
-    }
-}
-
 void sluice_http_event(struct sluice_http *http, const struct sluice_event *event,
                        const char *notice)
 {
     pthread_mutex_lock(&http->lock);
     sluice_board_event(&http->board, event);
     if (notice[0] != '\0')
-        sluice_http_add_notice(http, event_name(event->kind), notice);
+        sluice_http_add_notice(http, sluice_event_name(event->kind), notice);
     pthread_mutex_unlock(&http->lock);
     wake(http);
 }

@@ -25,27 +25,13 @@ struct sluice_service {
     _Atomic uint32_t finish_wanted; /* [edge FINISH] */
 };
 
-static const char *event_name(enum sluice_event_kind kind)
-{
-    switch (kind) {
-    case SLUICE_EVENT_START:
-        return "start";
-    case SLUICE_EVENT_FILE:
-        return "file";
-    case SLUICE_EVENT_VISIBLE:
-        return "visible";
-    default:
-        return "end";
-    }
-}
-
 /* The notice of an event, in the agent's buffer; "" when it cannot be made. */
 static const char *make_notice(struct sluice_service *service, const struct sluice_event *event)
 {
     struct sluice_json *json = &service->json;
     sluice_json_reset(json);
     sluice_json_object_begin(json);
-    sluice_json_put_text(json, "event", event_name(event->kind));
+    sluice_json_put_text(json, "event", sluice_event_name(event->kind));
     sluice_json_put_uint(json, "series_id", event->series_id);
     sluice_json_put_text(json, "file", event->file[0] != '\0' ? event->file : NULL);
     sluice_json_put_uint(json, "first", event->first);
