@@ -5,7 +5,6 @@
  * not made, but its parent is asked. */
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <inttypes.h>
 #include <linux/magic.h>
 #include <stdio.h>
@@ -18,6 +17,7 @@
 
 #include "cli/check.h"
 #include "core/clock.h"
+#include "core/file.h"
 #include "core/series.h"
 #include "writer/h5/h5.h"
 #include "writer/layout/layout.h"
@@ -46,13 +46,8 @@ static void check_pattern(struct sluice_checks *checks, const struct sluice_conf
 /* True when there is none to be looked up, or it is known. */
 static bool find_group(struct sluice_checks *checks, const char *name, bool *wanted, gid_t *gid)
 {
-    char *end;
     *wanted = name != NULL && name[0] != '\0';
-    if (!*wanted)
-        return true;
-    const struct group *entry = getgrnam(name);
-    *gid = entry != NULL ? entry->gr_gid : (gid_t)strtoul(name, &end, 10);
-    if (entry != NULL || *end == '\0')
+    if (!*wanted || sluice_find_group(name, gid))
         return true;
     sluice_check_say(checks, SLUICE_CHECK_FAILED, "writer.group", "there is no group %s", name);
     return false;

@@ -24,6 +24,7 @@
 #include "cli/settings.h"
 #include "cli/verbs.h"
 #include "core/clock.h"
+#include "core/file.h"
 #include "core/json.h"
 #include "core/log.h"
 
@@ -193,24 +194,16 @@ static void keep_memory(void)
     mallopt(M_TOP_PAD, KEEP_BYTES);
 }
 
-static enum sluice_status make_directory(const char *path, struct sluice_error *error)
+/* Whoever runs it says by the umask who may look. */
+static enum sluice_status make_state_directory(const char *path, struct sluice_error *error)
 {
-    char partial[1024];
-    if (strlen(path) >= sizeof(partial)) {
-        return sluice_error_set(error, SLUICE_CONFIG, "instance.state_directory is too long");
-    }
-    for (size_t i = 1; i <= strlen(path); i++) {
-        if (path[i] != '/' && path[i] != '\0') {
-            continue;
-        }
-        memcpy(partial, path, i);
-        partial[i] = '\0';
-        if (mkdir(partial, 0755) != 0 && errno != EEXIST) {
-            return sluice_error_errno(error, SLUICE_CONFIG, errno,
-                                      "instance.state_directory: cannot make %s", partial);
-        }
-    }
-    return SLUICE_OK;
+    const mode_t mask = umask(0);
+    umask(mask);
+    if (sluice_make_directories(path, 0755 & ~mask, NULL, error) == SLUICE_OK)
+        return SLUICE_OK;
+    sluice_error_prefix(error, "instance.state_directory");
+    error->status = SLUICE_CONFIG;
+    return SLUICE_CONFIG;
 }
 
 /* The counters of this instance. When another process has the default name, this one takes a name
@@ -219,7 +212,7 @@ static enum sluice_status open_counters(struct ingest *ingest, struct sluice_err
 {
     const struct sluice_config *config = &ingest->config;
     char path[1200];
-    enum sluice_status status = make_directory(config->state_directory, error);
+    enum sluice_status status = make_state_directory(config->state_directory, error);
     if (status != SLUICE_OK) {
         return status;
     }

@@ -22,6 +22,7 @@
 #include <zmq.h>
 
 #include "core/clock.h"
+#include "core/file.h"
 #include "core/log.h"
 
 #define POLL_MS           100
@@ -199,18 +200,6 @@ static void name_part(struct record *record, uint32_t part, char name[NAME_BYTES
         snprintf(name, NAME_BYTES, "%06u.part%02u", number, part);
 }
 
-static bool write_whole(int fd, const uint8_t *data, size_t bytes)
-{
-    while (bytes > 0) {
-        const ssize_t written = write(fd, data, bytes);
-        if (written < 0 && errno != EINTR)
-            return false;
-        data += written > 0 ? written : 0;
-        bytes -= written > 0 ? (size_t)written : 0;
-    }
-    return true;
-}
-
 /* errno when it returns false; nothing of the file stays then. */
 static bool write_part(struct record *record, uint32_t part)
 {
@@ -220,7 +209,7 @@ static bool write_part(struct record *record, uint32_t part)
     const int fd = openat(record->directory, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
     if (fd < 0)
         return false;
-    int code = write_whole(fd, zmq_msg_data(message), zmq_msg_size(message)) ? 0 : errno;
+    int code = sluice_write_fully(fd, zmq_msg_data(message), zmq_msg_size(message), 0);
     if (close(fd) != 0 && code == 0)
         code = errno;
     if (code != 0)

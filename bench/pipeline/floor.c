@@ -13,6 +13,7 @@
 #include <zmq.h>
 
 #include "core/clock.h"
+#include "core/file.h"
 
 #define RECEIVE_HWM 64
 #define SILENCE_MS  60000
@@ -26,20 +27,9 @@ static enum sluice_status fail_zmq(struct sluice_error *error, enum sluice_statu
 static enum sluice_status write_whole(int fd, const void *data, size_t bytes, uint64_t offset,
                                       const char *path, struct sluice_error *error)
 {
-    const char *from = data;
-    while (bytes > 0) {
-        const ssize_t written = pwrite(fd, from, bytes, (off_t)offset);
-        if (written < 0 && errno == EINTR) {
-            continue;
-        }
-        if (written <= 0) {
-            return sluice_error_errno(error, SLUICE_IO, errno, "cannot write to %s", path);
-        }
-        from += written;
-        offset += (uint64_t)written;
-        bytes -= (size_t)written;
-    }
-    return SLUICE_OK;
+    const int code = sluice_write_fully(fd, data, bytes, offset);
+    return code == 0 ? SLUICE_OK
+                     : sluice_error_errno(error, SLUICE_IO, code, "cannot write to %s", path);
 }
 
 static enum sluice_status receive_all(void *socket, int fd,

@@ -24,23 +24,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "core/file.h"
 #include "core/log.h"
-
-int sluice_write_fully(int fd, const void *data, size_t bytes, uint64_t position)
-{
-    const uint8_t *from = data;
-    while (bytes > 0) {
-        ssize_t written = pwrite(fd, from, bytes, (off_t)position);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return written < 0 ? errno : ENOSPC;
-        from += written;
-        position += (uint64_t)written;
-        bytes -= (size_t)written;
-    }
-    return 0;
-}
 
 static void init_ring(struct sluice_stages *stages)
 {

@@ -68,7 +68,4 @@ int sluice_stages_settle(struct sluice_stages *stages, struct sluice_target *tar
 /* Waits for what is in flight; what was not sent is forgotten. */
 void sluice_stages_drop(struct sluice_stages *stages, struct sluice_target *target);
 
-/* All of it, whatever the system interrupts. 0 or errno. */
-int sluice_write_fully(int fd, const void *data, size_t bytes, uint64_t position);
-
 #endif

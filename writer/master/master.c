@@ -16,13 +16,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/file.h"
 #include "core/log.h"
 #include "writer/master/parts.h"
 
@@ -77,34 +77,15 @@ static enum sluice_status write_piece(struct sluice_master_job *job, struct slui
     struct sluice_tree_bulk *bulk = &job->bulks[job->bulk_count - 1];
     size_t bytes =
         bulk->bytes < SLUICE_MASTER_PIECE_BYTES ? bulk->bytes : SLUICE_MASTER_PIECE_BYTES;
-    ssize_t written = pwrite(job->fd, bulk->values, bytes, (off_t)bulk->offset);
-    if (written < 0 && errno != EINTR)
-        return sluice_error_errno(error, SLUICE_IO, errno, "cannot write the file");
-    if (written > 0) {
-        bulk->values += written;
-        bulk->bytes -= (size_t)written;
-        bulk->offset += (uint64_t)written;
-    }
+    const int code = sluice_write_fully(job->fd, bulk->values, bytes, bulk->offset);
+    if (code != 0)
+        return sluice_error_errno(error, SLUICE_IO, code, "cannot write the file");
+    bulk->values += bytes;
+    bulk->bytes -= bytes;
+    bulk->offset += bytes;
     if (bulk->bytes == 0)
         job->bulk_count--;
     return SLUICE_OK;
-}
-
-/* Numbers are accepted too. */
-static bool group_id(const char *name, gid_t *id)
-{
-    char *end;
-    unsigned long number = strtoul(name, &end, 10);
-    if (end != name && *end == '\0') {
-        *id = (gid_t)number;
-        return true;
-    }
-    char buffer[4096];
-    struct group entry, *found = NULL;
-    if (getgrnam_r(name, &entry, buffer, sizeof buffer, &found) != 0 || found == NULL)
-        return false;
-    *id = found->gr_gid;
-    return true;
 }
 
 /* A wrong group costs a warning, not the file. */
@@ -113,7 +94,7 @@ static void give_to_group(int fd, const char *name, const char *path)
     gid_t id;
     if (name == NULL || name[0] == '\0')
         return;
-    if (!group_id(name, &id))
+    if (!sluice_find_group(name, &id))
         sluice_log_warning("master", "no such group (writer.group): group=%s path=%s", name, path);
     else if (fchown(fd, (uid_t)-1, id) != 0)
         sluice_log_warning("master", "cannot give the file to the group: group=%s path=%s: %s",

@@ -5,7 +5,6 @@
 #include "writer/sink/sink.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "core/file.h"
 #include "core/log.h"
 #include "core/meters.h"
 #include "writer/driver/direct.h"
@@ -61,42 +61,11 @@ uint64_t sluice_sink_free_space(const char *path)
     return (uint64_t)space.f_bavail * space.f_frsize;
 }
 
-static enum sluice_status make_one(const struct sluice_sink *sink, const char *path,
-                                   struct sluice_error *error)
-{
-    if (mkdir(path, sink->settings->directory_mode) != 0) {
-        if (errno == EEXIST)
-            return SLUICE_OK;
-        return sluice_error_errno(error, SLUICE_IO, errno, "cannot make the directory %s", path);
-    }
-    if (sink->has_gid && chown(path, (uid_t)-1, sink->gid) != 0)
-        return sluice_error_errno(error, SLUICE_SYSTEM, errno, "cannot give %s to group %s", path,
-                                  sink->settings->group);
-    if (chmod(path, sink->settings->directory_mode) != 0)
-        return sluice_error_errno(error, SLUICE_SYSTEM, errno, "cannot set the mode of %s", path);
-    return SLUICE_OK;
-}
-
 enum sluice_status sluice_sink_make_directory(const struct sluice_sink *sink, const char *path,
                                               struct sluice_error *error)
 {
-    char part[SLUICE_PATH_BYTES];
-    struct stat there;
-    size_t length = strlen(path);
-    if (length >= sizeof(part))
-        return sluice_error_set(error, SLUICE_LIMIT, "the path %s is too long", path);
-    if (stat(path, &there) == 0 && S_ISDIR(there.st_mode))
-        return SLUICE_OK;
-    for (size_t i = 1; i <= length; i++) {
-        if (path[i] != '/' && path[i] != '\0')
-            continue;
-        memcpy(part, path, i);
-        part[i] = '\0';
-        enum sluice_status status = make_one(sink, part, error);
-        if (status != SLUICE_OK)
-            return status;
-    }
-    return SLUICE_OK;
+    return sluice_make_directories(path, sink->settings->directory_mode,
+                                   sink->has_gid ? &sink->gid : NULL, error);
 }
 
 static enum sluice_status find_group(struct sluice_sink *sink, struct sluice_error *error)
@@ -104,13 +73,9 @@ static enum sluice_status find_group(struct sluice_sink *sink, struct sluice_err
     const char *name = sink->settings->group;
     if (name == NULL || name[0] == '\0')
         return SLUICE_OK;
-    const struct group *entry = getgrnam(name);
-    char *end;
-    unsigned long number = strtoul(name, &end, 10);
-    if (entry == NULL && *end != '\0')
+    if (!sluice_find_group(name, &sink->gid))
         return sluice_error_set(error, SLUICE_CONFIG, "writer.group '%s': there is no such group",
                                 name);
-    sink->gid = entry != NULL ? entry->gr_gid : (gid_t)number;
     sink->has_gid = true;
     return SLUICE_OK;
 }
