@@ -14,44 +14,11 @@
 #include "core/codec/codec.h"
 #include "core/log.h"
 #include "ingest/protocol/stream2.h"
+#include "tests/unit/protocol/allocations.h"
 #include "tests/unit/protocol/messages.h"
 
 #define WIDTH  13
 #define HEIGHT 11
-
-static size_t allocation_count, largest_allocation;
-
-void *__real_malloc(size_t bytes);
-void *__real_calloc(size_t count, size_t bytes);
-void *__real_realloc(void *old, size_t bytes);
-void *__wrap_malloc(size_t bytes);
-void *__wrap_calloc(size_t count, size_t bytes);
-void *__wrap_realloc(void *old, size_t bytes);
-
-static void note_allocation(size_t bytes)
-{
-    allocation_count++;
-    if (bytes > largest_allocation)
-        largest_allocation = bytes;
-}
-
-void *__wrap_malloc(size_t bytes)
-{
-    note_allocation(bytes);
-    return __real_malloc(bytes);
-}
-
-void *__wrap_calloc(size_t count, size_t bytes)
-{
-    note_allocation(count * bytes);
-    return __real_calloc(count, bytes);
-}
-
-void *__wrap_realloc(void *old, size_t bytes)
-{
-    note_allocation(bytes);
-    return __real_realloc(old, bytes);
-}
 
 static uint64_t random_state;
 
