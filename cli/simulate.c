@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "bench/detector/simulate.h"
+#include "bench/detector/verbatim.h"
 #include "bench/detector/wire.h"
 #include "cli/simulate_options.h"
 #include "cli/verbs.h"
@@ -99,6 +100,24 @@ static enum sluice_status make_capture(const struct sluice_simulate_options *opt
     return sluice_capture_make(capture, &settings, error);
 }
 
+static void catch_signals(void)
+{
+    const struct sigaction action = {.sa_handler = on_signal};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+static struct sluice_sender_settings sender_settings(const struct sluice_simulate_options *options)
+{
+    return (struct sluice_sender_settings){
+        .endpoint = options->endpoint,
+        .connect = options->connect,
+        .publish = options->publish,
+        .connect_timeout_ns = (int64_t)(options->connect_timeout * SLUICE_NS_PER_S),
+        .stop = &stop,
+    };
+}
+
 static struct sluice_simulation_settings
 make_settings(const struct sluice_simulate_options *options, const struct sluice_capture *capture)
 {
@@ -110,11 +129,7 @@ make_settings(const struct sluice_simulate_options *options, const struct sluice
     if (series_pause < 0)
         series_pause = capture->protocol == SLUICE_WIRE_ARRAY ? ARRAY_SERIES_PAUSE_S : 0;
     return (struct sluice_simulation_settings){
-        .sender = {.endpoint = options->endpoint,
-                   .connect = options->connect,
-                   .publish = options->publish,
-                   .connect_timeout_ns = (int64_t)(options->connect_timeout * SLUICE_NS_PER_S),
-                   .stop = &stop},
+        .sender = sender_settings(options),
         .capture = capture,
         .faults = &options->faults,
         .image_count = images,
@@ -136,6 +151,26 @@ make_settings(const struct sluice_simulate_options *options, const struct sluice
     };
 }
 
+static enum sluice_status run_verbatim(const struct sluice_simulate_options *options,
+                                       struct sluice_error *error)
+{
+    const struct sluice_verbatim_settings settings = {
+        .sender = sender_settings(options),
+        .directory = options->replay,
+        .rate_hz = options->rate,
+        .start_delay_ns = (int64_t)(options->start_delay * SLUICE_NS_PER_S),
+        .linger_ns = (int64_t)(options->linger * SLUICE_NS_PER_S),
+    };
+    struct sluice_verbatim_report report;
+    struct sluice_json json = {0};
+    catch_signals();
+    const enum sluice_status status = sluice_verbatim(&settings, &report, error);
+    sluice_verbatim_report_json(&report, &json);
+    printf("%s\n", json.failed ? "{}" : json.text);
+    sluice_json_close(&json);
+    return status;
+}
+
 static enum sluice_status run(const struct sluice_simulate_options *options,
                               struct sluice_error *error)
 {
@@ -143,10 +178,7 @@ static enum sluice_status run(const struct sluice_simulate_options *options,
     enum sluice_status status = make_capture(options, &capture, error);
     if (status != SLUICE_OK)
         return status;
-    struct sigaction action = {.sa_handler = on_signal};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-
+    catch_signals();
     struct sluice_simulation_settings settings = make_settings(options, &capture);
     struct sluice_simulation_report report;
     struct sluice_json json = {0};
@@ -175,7 +207,7 @@ int sluice_verb_simulate(int argc, char **argv)
     else if (status == SLUICE_OK && options.list)
         print_list();
     else if (status == SLUICE_OK)
-        status = run(&options, &error);
+        status = options.verbatim ? run_verbatim(&options, &error) : run(&options, &error);
     if (status != SLUICE_OK)
         fprintf(stderr, "sluice simulate: %s\n", error.message);
     sluice_simulate_options_close(&options);

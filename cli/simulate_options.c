@@ -24,6 +24,7 @@ enum option_code {
     OPTION_SOCKET,
     OPTION_PROTOCOL,
     OPTION_REPLAY,
+    OPTION_VERBATIM,
     OPTION_DETECTOR,
     OPTION_IMAGES,
     OPTION_RATE,
@@ -59,6 +60,7 @@ const struct option sluice_options_simulate[] = {
     {"socket", required_argument, NULL, OPTION_SOCKET},
     {"protocol", required_argument, NULL, OPTION_PROTOCOL},
     {"replay", required_argument, NULL, OPTION_REPLAY},
+    {"verbatim", no_argument, NULL, OPTION_VERBATIM},
     {"detector", required_argument, NULL, OPTION_DETECTOR},
     {"images", required_argument, NULL, OPTION_IMAGES},
     {"rate", required_argument, NULL, OPTION_RATE},
@@ -272,6 +274,9 @@ static enum sluice_status take(struct sluice_simulate_options *options, int code
     case OPTION_REPLAY:
         options->replay = optarg;
         return SLUICE_OK;
+    case OPTION_VERBATIM:
+        options->verbatim = true;
+        return SLUICE_OK;
     case OPTION_DETECTOR:
         options->detector = optarg;
         return SLUICE_OK;
@@ -345,6 +350,12 @@ static enum sluice_status check(const struct sluice_simulate_options *options,
         return sluice_error_set(error, SLUICE_USAGE,
                                 "--detector: \"%s\" is not known; --list names them",
                                 options->detector);
+    if (options->verbatim &&
+        (options->detector || options->images || options->series != 1 || options->has_series_id ||
+         options->burst || options->untagged || options->faults.count > 0))
+        return sluice_error_set(error, SLUICE_USAGE,
+                                "--verbatim sends a --replay as it is: --images, --series, "
+                                "--series-id, --burst, --untagged and --fault do not go with it");
     return options->detector ? check_protocol(options, error) : SLUICE_OK;
 }
 

@@ -1,78 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Captured messages from a folder. Files of one message have names that differ in their ending
- * only, so they follow each other in the order of names. Each message must play a part in the
+ * Captured messages from a folder. Each message must play a part in the
  * protocol of the first; nothing else of it is understood, so that a capture with fields of a
  * future firmware replays as it is. */
 #include "bench/detector/capture.h"
 
-#include <ctype.h>
-#include <dirent.h>
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "bench/detector/capture_files.h"
 #include "bench/detector/json_edit.h"
 #include "bench/detector/wire.h"
-
-/* Where the ending of a message's file begins: ".cbor" or ".partNN"; NULL: it is another file. */
-static const char *ending_of(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-    if (!dot || dot == name)
-        return NULL;
-    if (strcmp(dot, ".cbor") == 0)
-        return dot;
-    if (strncmp(dot, ".part", 5) != 0 || !isdigit((unsigned char)dot[5]))
-        return NULL;
-    return dot[5 + strspn(dot + 5, "0123456789")] ? NULL : dot;
-}
-
-static int is_message(const struct dirent *entry)
-{
-    return ending_of(entry->d_name) != NULL;
-}
-
-/* True when both names are of the same message. */
-static bool same_message(const char *a, const char *b)
-{
-    size_t length = (size_t)(ending_of(a) - a);
-    return (size_t)(ending_of(b) - b) == length && strncmp(a, b, length) == 0;
-}
-
-static enum sluice_status read_file(const char *path, struct sluice_cbor *part,
-                                    struct sluice_error *error)
-{
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        return sluice_error_errno(error, SLUICE_IO, errno, "cannot open %s", path);
-    uint8_t piece[1 << 16];
-    size_t got;
-    while ((got = fread(piece, 1, sizeof piece, file)) > 0)
-        sluice_cbor_raw(part, (struct sluice_span){piece, got});
-    int failed = ferror(file) ? errno : 0;
-    fclose(file);
-    if (failed)
-        return sluice_error_errno(error, SLUICE_IO, failed, "cannot read %s", path);
-    if (part->failed)
-        return sluice_error_set(error, SLUICE_NO_MEMORY, "no memory for %s", path);
-    return SLUICE_OK;
-}
-
-static enum sluice_status add_part(struct sluice_multipart *message, const char *directory,
-                                   const char *name, struct sluice_error *error)
-{
-    char path[4096];
-    if ((size_t)snprintf(path, sizeof path, "%s/%s", directory, name) >= sizeof path)
-        return sluice_error_set(error, SLUICE_LIMIT, "the path of %s is too long", name);
-    struct sluice_cbor *part = sluice_multipart_add(message, (struct sluice_span){0});
-    if (!part)
-        return sluice_error_set(error, SLUICE_LIMIT, "%s: a message has at most %d parts", path,
-                                SLUICE_MULTIPART_MAX);
-    return read_file(path, part, error);
-}
 
 static void add_self_description(struct sluice_cbor *message)
 {
@@ -114,7 +52,7 @@ static enum sluice_status take(struct sluice_capture *capture, struct sluice_mul
     if (!recognise(message, &protocol))
         return sluice_error_set(error, SLUICE_MALFORMED,
                                 "%s/%s is no whole start, image or end message of Stream V2, "
-                                "Stream V1 or array-1.0",
+                                "Stream V1 or array-1.0; --verbatim sends it as it is",
                                 directory, name);
     if (!is_first && protocol != capture->protocol)
         return sluice_error_set(error, SLUICE_MALFORMED, "%s/%s is %s, the messages before it %s",
@@ -135,7 +73,8 @@ static enum sluice_status take(struct sluice_capture *capture, struct sluice_mul
             role == SLUICE_WIRE_START ? &capture->start : &capture->end;
         if (place->count)
             return sluice_error_set(error, SLUICE_MALFORMED,
-                                    "%s/%s is a second %s message: keep one series in a folder",
+                                    "%s/%s is a second %s message: keep one series in a folder, "
+                                    "or send it as it is with --verbatim",
                                     directory, name, role == SLUICE_WIRE_START ? "start" : "end");
         *place = *message;
     }
@@ -143,47 +82,41 @@ static enum sluice_status take(struct sluice_capture *capture, struct sluice_mul
     return SLUICE_OK;
 }
 
-static enum sluice_status load_all(struct sluice_capture *capture, const char *directory,
-                                   struct dirent **entries, int count, struct sluice_error *error)
+static enum sluice_status load_all(struct sluice_capture *capture,
+                                   struct sluice_capture_files *files, struct sluice_error *error)
 {
     enum sluice_status status = SLUICE_OK;
     bool has_identity = false;
-    for (int begin = 0, end; status == SLUICE_OK && begin < count; begin = end) {
+    while (status == SLUICE_OK) {
         struct sluice_multipart message = {0};
-        for (end = begin; end < count && same_message(entries[begin]->d_name, entries[end]->d_name);
-             end++)
-            if (status == SLUICE_OK)
-                status = add_part(&message, directory, entries[end]->d_name, error);
+        const char *name;
+        status = sluice_capture_files_next(files, &message, &name, error);
         if (status == SLUICE_OK)
-            status =
-                take(capture, &message, directory, entries[begin]->d_name, &has_identity, error);
+            status = take(capture, &message, files->directory, name, &has_identity, error);
         sluice_multipart_close(&message);
     }
-    if (status == SLUICE_OK && capture->image_count == 0)
-        status = sluice_error_set(error, SLUICE_NOT_FOUND,
-                                  "%s holds no captured image (NNNNNN.cbor or NNNNNN.part00 …)",
-                                  directory);
-    return status;
+    if (status == SLUICE_END && capture->image_count == 0)
+        return sluice_error_set(error, SLUICE_NOT_FOUND,
+                                "%s holds no captured image (NNNNNN.cbor or NNNNNN.part00 …)",
+                                files->directory);
+    return status == SLUICE_END ? SLUICE_OK : status;
 }
 
 enum sluice_status sluice_capture_load(struct sluice_capture *capture, const char *directory,
                                        struct sluice_error *error)
 {
+    struct sluice_capture_files files;
     *capture = (struct sluice_capture){0};
-    struct dirent **entries = NULL;
-    int count = scandir(directory, &entries, is_message, alphasort);
-    if (count < 0)
-        return sluice_error_errno(error, SLUICE_NOT_FOUND, errno, "cannot read the folder %s",
-                                  directory);
-    enum sluice_status status = SLUICE_OK;
-    capture->images = calloc((size_t)count + 1, sizeof *capture->images);
+    enum sluice_status status = sluice_capture_files_open(&files, directory, error);
+    if (status != SLUICE_OK)
+        return status;
+    capture->images = calloc((size_t)files.count + 1, sizeof *capture->images);
     if (!capture->images)
-        status = sluice_error_set(error, SLUICE_NO_MEMORY, "no memory for %d messages", count);
+        status =
+            sluice_error_set(error, SLUICE_NO_MEMORY, "no memory for %d messages", files.count);
     else
-        status = load_all(capture, directory, entries, count, error);
-    for (int i = 0; i < count; i++)
-        free(entries[i]);
-    free(entries);
+        status = load_all(capture, &files, error);
+    sluice_capture_files_close(&files);
     if (status != SLUICE_OK)
         sluice_capture_close(capture);
     return status;

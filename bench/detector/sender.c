@@ -232,6 +232,16 @@ static enum sluice_status send_part(struct sluice_sender *sender, zmq_msg_t *out
     return SLUICE_OK;
 }
 
+/* A publisher without any subscriber would throw the message away. */
+static enum sluice_status wait_subscriber(struct sluice_sender *sender, int64_t deadline_ns,
+                                          struct sluice_error *error)
+{
+    if (!sender->settings.publish)
+        return SLUICE_OK;
+    count_subscriptions(sender);
+    return sender->subscriptions ? SLUICE_OK : wait_blocked(sender, deadline_ns, false, error);
+}
+
 static void release_from(const struct sluice_message *message, uint32_t part)
 {
     for (; part < message->part_count; part++)
@@ -242,12 +252,7 @@ enum sluice_status sluice_sender_send(struct sluice_sender *sender,
                                       const struct sluice_message *message, int64_t deadline_ns,
                                       struct sluice_error *error)
 {
-    enum sluice_status status = SLUICE_OK;
-    if (sender->settings.publish) {
-        count_subscriptions(sender);
-        if (!sender->subscriptions)
-            status = wait_blocked(sender, deadline_ns, false, error);
-    }
+    enum sluice_status status = wait_subscriber(sender, deadline_ns, error);
     for (uint32_t p = 0; p < message->part_count; p++) {
         const struct sluice_message_part *part = &message->parts[p];
         zmq_msg_t out;
@@ -260,6 +265,25 @@ enum sluice_status sluice_sender_send(struct sluice_sender *sender,
         }
         status = send_part(sender, &out, p == 0, p + 1 < message->part_count, deadline_ns, error);
         sender->bytes += status == SLUICE_OK ? part->bytes : 0;
+    }
+    sender->messages += status == SLUICE_OK;
+    return status;
+}
+
+enum sluice_status sluice_sender_send_copy(struct sluice_sender *sender,
+                                           const struct sluice_multipart *message,
+                                           struct sluice_error *error)
+{
+    enum sluice_status status = wait_subscriber(sender, 0, error);
+    for (uint32_t p = 0; status == SLUICE_OK && p < message->count; p++) {
+        const struct sluice_span part = sluice_multipart_span(message, p);
+        zmq_msg_t out;
+        if (zmq_msg_init_size(&out, part.bytes) != 0)
+            return sluice_error_set(error, SLUICE_NO_MEMORY, "no memory to send a message");
+        if (part.bytes > 0)
+            memcpy(zmq_msg_data(&out), part.data, part.bytes);
+        status = send_part(sender, &out, p == 0, p + 1 < message->count, 0, error);
+        sender->bytes += status == SLUICE_OK ? part.bytes : 0;
     }
     sender->messages += status == SLUICE_OK;
     return status;

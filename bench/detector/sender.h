@@ -44,6 +44,10 @@ enum sluice_status sluice_sender_wait(struct sluice_sender *sender, struct sluic
 enum sluice_status sluice_sender_send(struct sluice_sender *sender,
                                       const struct sluice_message *message, int64_t deadline_ns,
                                       struct sluice_error *error);
+/* The same of bytes that are copied, at most SLUICE_MULTIPART_MAX parts. */
+enum sluice_status sluice_sender_send_copy(struct sluice_sender *sender,
+                                           const struct sluice_multipart *message,
+                                           struct sluice_error *error);
 /* Waits until nothing is in flight any more, at most until the deadline, or a second stop. */
 void sluice_sender_drain(struct sluice_sender *sender, const struct sluice_messages *messages,
                          int64_t deadline_ns);

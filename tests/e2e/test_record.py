@@ -48,6 +48,43 @@ class Record(e2e.Case):
                 out[name] = f.read()
         return out
 
+    def test_verbatim_sends_byte_for_byte_what_was_recorded(self):
+        """Two series, damaged messages, empty parts, many parts, other protocols, in their order."""
+        px = np.arange(15, dtype="u2").reshape(3, 5)
+        messages = [e2e.start((3, 5), "u2", 1)[3:], e2e.image(7, {"threshold_1": px})[:60], e2e.end(),
+                    e2e.start((3, 5), "u2", 1, series_id=2, unique_id="b"), e2e.array_image(3, px),
+                    b"", [b"", b"x", b""], [bytes([k]) * k for k in range(16)], b"noise"]
+        process = self.record(self.detector.endpoint, "--messages", str(len(messages)))
+        self.detector.send(*messages)
+        self.report(process)
+        receiver = self.detector.context.socket(zmq.PULL)
+        receiver.setsockopt(zmq.RCVTIMEO, 20000)
+        port = receiver.bind_to_random_port("tcp://127.0.0.1")
+        started = time.monotonic()
+        simulator = e2e.Simulator(f"tcp://127.0.0.1:{port}", "--replay", self.folder, "--verbatim",
+                                  "--rate", "20")
+        got = [receiver.recv_multipart() for _ in messages]
+        self.assertGreater(time.monotonic() - started, (len(messages) - 1) / 20 * 0.9)
+        report = simulator.report()
+        self.assertEqual(got, [m if isinstance(m, list) else [m] for m in messages])
+        self.assertEqual(0, receiver.poll(100))
+        receiver.close(0)
+        self.assertEqual((report["messages"], report["bytes"], report["stopped"]),
+                         (len(messages), sum(len(p) for m in got for p in m), False))
+
+    def test_verbatim_takes_nothing_that_would_change_it(self):
+        os.mkdir(self.folder)
+        for options in (["--replay", self.folder, "--images", "3"],
+                        ["--replay", self.folder, "--fault", "noend"], ["--detector", "tiny"]):
+            p = subprocess.run([e2e.SLUICE, "simulate", "--endpoint", "tcp://127.0.0.1:*",
+                                "--verbatim", *options], capture_output=True, text=True, timeout=20)
+            self.assertEqual((p.returncode, p.stdout), (2, ""), p.stderr)
+            self.assertIn("--verbatim", p.stderr)
+        p = subprocess.run([e2e.SLUICE, "simulate", "--endpoint", "tcp://127.0.0.1:*", "--verbatim",
+                            "--replay", self.folder], capture_output=True, text=True, timeout=20)
+        self.assertEqual(p.returncode, 1, p.stderr)
+        self.assertIn("holds no message", p.stderr)
+
     def test_parts_are_kept_apart_and_in_order(self):
         messages = [[b'{"htype":"dheader-1.0"}', b"{}"], [b"\xd9\xd9\xf7\xa1\x01\x02"],
                     [b"\xa1\x01\x02"], [b'{"htype":"dseries_end-1.0"}'], [b""],
