@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * `sluice stats`: follow (checksum, decode) -> statistics -> lines, in one thread.
+ * `sluice stats`: follow (checksum, decode) -> statistics -> lines, in one thread of a process of
+ * its own (core/guard.h): HDF5 does not stand every damaged file.
  *
  * Rows come from the follower one by one; each plane is decoded into the same page-aligned buffer,
  * computed and printed before the next is read, so that memory does not grow with the series. The
@@ -16,6 +17,7 @@
 
 #include "cli/verbs.h"
 #include "core/clock.h"
+#include "core/guard.h"
 #include "readers/follow/follow.h"
 #include "readers/publish/publish.h"
 #include "readers/stats/stats.h"
@@ -24,6 +26,7 @@
 #define TERMINAL_LINES_NS (100 * SLUICE_NS_PER_MS)
 #define DRAIN_NS          (20 * SLUICE_NS_PER_MS)
 #define PAGE_BYTES        4096u
+#define STUCK_S           30u
 
 static volatile sig_atomic_t interrupted;
 
@@ -358,6 +361,7 @@ static enum sluice_status process_series(struct run *run)
     while (!interrupted && !run->gone) {
         enum sluice_status status = sluice_follow_next(run->follow, slice_ns, &row, &run->error);
         int64_t now = sluice_now_ns(run->clock);
+        sluice_guard_alive();
         run->totals.newest_visible = sluice_follow_newest(run->follow);
         if (status == SLUICE_AGAIN && now - grown_ns < timeout_ns)
             continue;
@@ -465,25 +469,19 @@ static int conclude(struct run *run, enum sluice_status status)
     return code;
 }
 
-int sluice_verb_stats(int argc, char **argv)
+static int run_stats(void *context)
 {
-    struct options options;
-    int code = parse_options(argc, argv, &options);
-    if (code >= 0)
-        return code;
+    const struct options *options = context;
+    int code;
     struct run *run = calloc(1, sizeof(*run));
     if (!run) {
         fputs("sluice stats: no memory\n", stderr);
         return SLUICE_EXIT_FAILED;
     }
-    run->options = &options;
+    run->options = options;
     run->clock = sluice_clock_system();
     run->terminal = isatty(STDOUT_FILENO) != 0;
-    struct sigaction action = {.sa_handler = on_signal};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    if (sluice_follow_open(options.path, (int64_t)(options.wait_s * 1e9), &interrupted,
+    if (sluice_follow_open(options->path, (int64_t)(options->wait_s * 1e9), &interrupted,
                            &run->follow, &run->error) != SLUICE_OK) {
         fprintf(stderr, "sluice stats: %s\n", run->error.message);
         code = SLUICE_EXIT_FAILED;
@@ -493,7 +491,7 @@ int sluice_verb_stats(int argc, char **argv)
     if (code == SLUICE_EXIT_OK) {
         say_lacks(run);
         char line[SLUICE_TABLE_LINE_BYTES];
-        if (!options.json)
+        if (!options->json)
             put(run, line, sluice_table_header(line));
         code = conclude(run, process_series(run));
     }
@@ -502,4 +500,27 @@ int sluice_verb_stats(int argc, char **argv)
     free(run->pixels);
     free(run);
     return code;
+}
+
+int sluice_verb_stats(int argc, char **argv)
+{
+    struct options options;
+    struct sluice_guard_result end;
+    struct sluice_error error = {0};
+    int code = parse_options(argc, argv, &options);
+    if (code >= 0)
+        return code;
+    const struct sigaction action = {.sa_handler = on_signal};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    if (sluice_guard_run(run_stats, &options, STUCK_S, &end, &error) != SLUICE_OK) {
+        fprintf(stderr, "sluice stats: %s\n", error.message);
+        return SLUICE_EXIT_FAILED;
+    }
+    if (end.code >= 0)
+        return end.code;
+    fprintf(stderr, "sluice stats: %s: %s: metadata of the set are damaged; opened last: %s\n",
+            options.path, end.why, end.file[0] ? end.file : "nothing");
+    return SLUICE_EXIT_FAILED;
 }

@@ -2,6 +2,8 @@
  *
  * `sluice verify`: sets one after the other, findings as lines, a verdict for each.
  *
+ * Each path is looked at in a process of its own (core/guard.h), as HDF5 does not stand every
+ * damaged file: the set on which it crashed is damaged, and the next one is looked at.
  * Several paths of one set are looked at once. Progress goes to a terminal on stderr only. What is
  * found beyond --max of a set is counted and not shown. */
 #include <errno.h>
@@ -10,16 +12,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "cli/verbs.h"
 #include "core/clock.h"
+#include "core/guard.h"
 #include "core/json.h"
 #include "readers/publish/publish.h"
 #include "readers/verify/verify.h"
 
 #define PROGRESS_NS (200 * SLUICE_NS_PER_MS)
 #define SHOWN_MAX   100u
+#define STUCK_S     30u
+#define SET_BYTES   (2 * SLUICE_PATH_BYTES)
 
 static volatile sig_atomic_t interrupted;
 
@@ -180,6 +186,7 @@ static void on_progress(void *context, uint64_t done, uint64_t total)
 {
     struct run *run = context;
     int64_t now = sluice_now_ns(sluice_clock_system());
+    sluice_guard_alive();
     if (!run->terminal || now - run->progress_ns < PROGRESS_NS)
         return;
     run->progress_ns = now;
@@ -255,32 +262,80 @@ static int verify_set(struct run *run, struct sluice_verify *verify)
     return well ? SLUICE_EXIT_OK : SLUICE_EXIT_FAILED;
 }
 
-/* Looks at every set once; `seen` has room for all their names. */
-static int verify_all(struct run *run, const struct sluice_verify_settings *settings, char **paths,
-                      int count, char **seen)
+/* What the processes that look at the paths share. */
+struct shared {
+    bool gone;              /* the reader of our output has gone */
+    char sets[][SET_BYTES]; /* of each path, the set that it led to */
+};
+
+struct task {
+    struct run *run;
+    const struct sluice_verify_settings *settings;
+    struct shared *shared;
+    const char *path;
+    int index;
+};
+
+/* In a process of its own: the set of one path, if no path before it led there. */
+static int verify_path(void *context)
 {
-    int code = SLUICE_EXIT_OK, seen_count = 0;
-    for (int i = 0; i < count && !interrupted; i++) {
-        struct sluice_verify *verify;
-        struct sluice_error error = {0};
-        if (sluice_verify_open(paths[i], settings, &verify, &error) != SLUICE_OK) {
-            fprintf(stderr, "sluice verify: %s\n", error.message);
-            code = SLUICE_EXIT_FAILED;
-            continue;
-        }
-        bool again = false;
-        for (int k = 0; k < seen_count; k++)
-            again = again || strcmp(seen[k], sluice_verify_name(verify)) == 0;
-        if (!again) {
-            seen[seen_count] = strdup(sluice_verify_name(verify));
-            seen_count += seen[seen_count] != NULL;
-            int one = verify_set(run, verify);
-            code = one != SLUICE_EXIT_OK ? one : code;
-        }
-        sluice_verify_close(verify);
+    struct task *task = context;
+    struct sluice_verify *verify;
+    struct sluice_error error = {0};
+    if (sluice_verify_open(task->path, task->settings, &verify, &error) != SLUICE_OK) {
+        fprintf(stderr, "sluice verify: %s\n", error.message);
+        return SLUICE_EXIT_FAILED;
     }
-    for (int k = 0; k < seen_count; k++)
-        free(seen[k]);
+    char(*sets)[SET_BYTES] = task->shared->sets;
+    snprintf(sets[task->index], SET_BYTES, "%s", sluice_verify_name(verify));
+    bool again = false;
+    for (int i = 0; i < task->index; i++)
+        again = again || strcmp(sets[i], sets[task->index]) == 0;
+    int code = again ? SLUICE_EXIT_OK : verify_set(task->run, verify);
+    task->shared->gone = task->run->gone;
+    sluice_verify_close(verify);
+    return code;
+}
+
+/* The process that looked at the set is no more: that is the finding. */
+static void say_end(struct task *task, const struct sluice_guard_result *end)
+{
+    struct run *run = task->run;
+    struct sluice_verify_totals totals = {.faults = 1, .kinds[SLUICE_FINDING_OPEN] = 1};
+    char text[SLUICE_ERROR_MESSAGE_BYTES];
+    snprintf(text, sizeof(text), "%s: metadata of the set are damaged; opened last: %.256s",
+             end->why, end->file[0] ? end->file : "nothing");
+    const struct sluice_finding finding = {
+        .kind = SLUICE_FINDING_OPEN, .file = task->path, .text = text};
+    if (run->terminal) /* a progress line may be there */
+        fputs("\r\033[K", stderr);
+    run->shown = 0;
+    run->set = task->shared->sets[task->index][0] ? task->shared->sets[task->index] : task->path;
+    on_finding(run, &finding);
+    if (run->json)
+        verdict_json(run, &totals, sluice_verdict_name(SLUICE_VERDICT_DAMAGED));
+    else
+        verdict_text(run, &totals, sluice_verdict_name(SLUICE_VERDICT_DAMAGED));
+}
+
+static int verify_all(struct run *run, const struct sluice_verify_settings *settings,
+                      struct shared *shared, char **paths, int count)
+{
+    int code = SLUICE_EXIT_OK;
+    for (int i = 0; i < count && !interrupted && !shared->gone; i++) {
+        struct task task = {run, settings, shared, paths[i], i};
+        struct sluice_guard_result end;
+        struct sluice_error error = {0};
+        if (sluice_guard_run(verify_path, &task, STUCK_S, &end, &error) != SLUICE_OK) {
+            fprintf(stderr, "sluice verify: %s\n", error.message);
+            return SLUICE_EXIT_FAILED;
+        }
+        if (end.code < 0)
+            say_end(&task, &end);
+        if (end.code != SLUICE_EXIT_OK)
+            code = SLUICE_EXIT_FAILED;
+        interrupted = interrupted || end.interrupted;
+    }
     return interrupted ? SLUICE_EXIT_FAILED : code;
 }
 
@@ -291,8 +346,10 @@ int sluice_verb_verify(int argc, char **argv)
     if (code >= 0)
         return code;
     run.terminal = isatty(STDERR_FILENO) != 0;
-    char **seen = calloc((size_t)(argc - optind), sizeof(*seen));
-    if (!seen) {
+    size_t bytes = sizeof(struct shared) + (size_t)(argc - optind) * SET_BYTES;
+    struct shared *shared =
+        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED) {
         fputs("sluice verify: no memory\n", stderr);
         return SLUICE_EXIT_FAILED;
     }
@@ -305,8 +362,8 @@ int sluice_verb_verify(int argc, char **argv)
                                                     .progress = on_progress,
                                                     .context = &run,
                                                     .stop = &interrupted};
-    code = verify_all(&run, &settings, argv + optind, argc - optind, seen);
+    code = verify_all(&run, &settings, shared, argv + optind, argc - optind);
     sluice_json_close(&run.text);
-    free(seen);
+    munmap(shared, bytes);
     return code;
 }

@@ -14,6 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/guard.h"
+
 #define FLAG_WRITE 1u
 #define FLAG_SWMR  4u
 
@@ -57,6 +59,7 @@ hid_t sluice_follow_h5_open(const char *path, bool live)
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     if (access < 0)
         return -1;
+    sluice_guard_file(path);
     H5Pset_file_locking(access, false, true);
     H5Pset_fclose_degree(access, H5F_CLOSE_STRONG);
     if (live)

@@ -317,6 +317,11 @@ enum sluice_status sluice_set_resolve(struct sluice_set *set, const char *path,
         sluice_error_clear(error);
     }
     sluice_set_read_master(set);
+    if (set->count == 0 && exists)
+        return sluice_error_set(error, SLUICE_NOT_FOUND,
+                                "%s leads to no images that can be opened, and %s_data_000001.h5 "
+                                "is not in %s either",
+                                path, set->name, set->directory);
     if (set->count == 0)
         return sluice_error_set(error, SLUICE_NOT_FOUND,
                                 "no data file of %s in %s (looked for %s_data_000001.h5)", path,

@@ -21,6 +21,9 @@
  * other thread may call HDF5 meanwhile. Do not open the same data files yourself: HDF5 cannot have
  * one growing dataset open twice in a process.
  *
+ * Damaged files: what the library reads itself it checks. HDF5 1.10 can crash on damaged metadata,
+ * though: look at files from doubtful places with `sluice verify`, which survives that, first.
+ *
  * Memory: what functions return by pointer belongs to the reader, see each. Nothing is printed.
  *
  * Stability: functions and enumerators are only ever added within one SONAME; structures keep their

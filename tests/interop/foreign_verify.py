@@ -5,6 +5,8 @@ be not checked.
 usage: foreign_verify.py SLUICE [unittest arguments]"""
 import json
 import os
+import random
+import re
 import signal
 import subprocess
 import sys
@@ -25,7 +27,10 @@ import foreign_set  # noqa: E402
 import swmr_set  # noqa: E402
 
 SLUICE = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else "sluice"
-NO_PLUGINS = {**os.environ, "HDF5_PLUGIN_PATH": "/nonexistent"}
+NO_PLUGINS = {**os.environ, "HDF5_PLUGIN_PATH": "/nonexistent",
+              "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":abort_on_error=1"}
+SEED = int(os.environ.get("SLUICE_SEED", "0")) or random.randrange(1, 1 << 31)
+MUTATIONS = 60
 NIMAGES = "/entry/instrument/detector/detectorSpecific/nimages"
 
 
@@ -200,6 +205,54 @@ class ForeignVerify(unittest.TestCase):
         code, findings, verdict = verify(path)
         self.assertEqual((code, verdict["verdict"]), (1, "damaged"), findings)
         self.assertEqual([f["file"] for f in findings if f.get("fault") == "open"], [path])
+
+    def test_a_file_on_which_hdf5_crashes_is_damaged_and_the_next_one_is_looked_at(self):
+        foreign_set.area_detector(self.path("a.h5"))
+        foreign_set.virtual(self.folder)
+        with open(self.path("run.nxs"), "r+b") as f:
+            data = f.read()
+            # the rank of a mapping's selection: HDF5 1.10 copies as many numbers to its stack
+            rank = re.search(b"data\0\2\0{3}\1\0{7}\x20\0{3}(?=\3)", data).end()
+            f.seek(rank)
+            f.write(b"\xc8")
+        done = subprocess.run([SLUICE, "verify", "--json", self.path("run.nxs"), self.path("a.h5")],
+                              capture_output=True, text=True, timeout=120, env=NO_PLUGINS)
+        self.assertEqual(done.returncode, 1)
+        lines = [json.loads(x) for x in done.stdout.splitlines()]
+        verdicts = [x["verify"]["verdict"] for x in lines if "verify" in x]
+        old = h5py.version.hdf5_version_tuple < (1, 12)
+        self.assertEqual(verdicts, ["damaged", "intact"] if old else ["intact"], done.stderr)
+        if old:
+            self.assertEqual((lines[0]["fault"], lines[0]["file"]), ("open", self.path("run.nxs")))
+            self.assertIn("HDF5 crashed on it (", lines[0]["text"])
+        done = subprocess.run([SLUICE, "stats", self.path("run.nxs")], capture_output=True,
+                              text=True, timeout=120, env=NO_PLUGINS)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("HDF5 crashed on it" if old else "run.nxs", done.stderr)
+
+    def test_random_damage_never_ends_without_a_verdict(self):
+        print(f"SLUICE_SEED={SEED}", file=sys.stderr)
+        rng = random.Random(SEED)
+        foreign_set.area_detector(self.path("a.h5"), shape=(3, 20, 21))
+        foreign_set.dectris(self.folder, shape=(4, 20, 21), per_file=2)
+        foreign_set.virtual(self.folder, shape=(4, 20, 21))
+        names = sorted(os.listdir(self.folder))
+        for k in range(MUTATIONS):
+            path = self.path(names[k % len(names)])
+            with open(path, "rb") as f:
+                sound = f.read()
+            bad = bytearray(sound)
+            for _ in range(rng.choice((1, 3, 20))):
+                bad[rng.randrange(min(len(bad), 6000))] = rng.randrange(256)
+            with open(path, "wb") as f:
+                f.write(bad)
+            for verb in ("verify", "stats"):
+                done = subprocess.run([SLUICE, verb, path], capture_output=True, text=True,
+                                      timeout=240, env=NO_PLUGINS)
+                self.assertIn(done.returncode, (0, 1), (k, path, done.stderr))
+                self.assertTrue(done.stdout or done.stderr, (k, path))
+            with open(path, "wb") as f:
+                f.write(sound)
 
     def test_what_is_no_detector_file_at_all(self):
         with h5py.File(self.path("x.h5"), "w") as f:
