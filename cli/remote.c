@@ -11,9 +11,11 @@
 #include <time.h>
 
 #include "cli/verbs.h"
+#include "config/keys.h"
 #include "core/clock.h"
 
-#define LOOK_NS (200 * SLUICE_NS_PER_MS)
+#define LOOK_NS       (200 * SLUICE_NS_PER_MS)
+#define SERVICE_STATE "/run/sluice" /* as the systemd unit has it */
 
 bool sluice_cli_remote_option(struct sluice_cli_remote *cli, int option, const char *argument)
 {
@@ -49,22 +51,32 @@ bool sluice_cli_remote_option(struct sluice_cli_remote *cli, int option, const c
     }
 }
 
-static bool read_address(const struct sluice_config *config, char *url, size_t bytes)
+static bool read_line(const char *path, char *text, size_t bytes)
 {
-    char path[1200];
-    snprintf(path, sizeof(path), "%s/%s.http", config->state_directory, config->instance_name);
     FILE *file = fopen(path, "re");
-    const bool read = file != NULL && fgets(url, (int)bytes, file) != NULL;
+    const bool read = file != NULL && fgets(text, (int)bytes, file) != NULL;
     if (file != NULL)
         fclose(file);
     if (read)
-        url[strcspn(url, "\r\n")] = '\0';
-    else
-        fprintf(stderr,
-                "sluice: no running instance \"%s\" listens (there is no %s): start ingest with "
-                "http.listen, or name it with --url, -c or --set instance.name\n",
-                config->instance_name, path);
+        text[strcspn(text, "\r\n")] = '\0';
     return read;
+}
+
+/* Where no directory is named, the service's is looked at after this user's own. */
+static bool read_address(const struct sluice_config *config, char *url, size_t bytes)
+{
+    char path[1200], service[160];
+    snprintf(path, sizeof(path), "%s/%s.http", config->state_directory, config->instance_name);
+    snprintf(service, sizeof(service), SERVICE_STATE "/%s.http", config->instance_name);
+    if (read_line(path, url, bytes) ||
+        (config->origins[SLUICE_KEY_instance_state_directory].line == 0 &&
+         read_line(service, url, bytes)))
+        return true;
+    fprintf(stderr,
+            "sluice: no running instance \"%s\" listens (there is no %s): start ingest with "
+            "http.listen, or name it with --url, -c or --set instance.name\n",
+            config->instance_name, path);
+    return false;
 }
 
 bool sluice_cli_remote_find(struct sluice_cli_remote *cli, int *exit_code)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/settings.h"
@@ -81,7 +82,9 @@ static void tell_address(struct sluice_surface *surface)
     char beside[sizeof(surface->address_path) + 32];
     snprintf(beside, sizeof(beside), "%s.%ld", surface->address_path, (long)getpid());
     FILE *file = fopen(beside, "we");
-    bool written = file != NULL && fprintf(file, "%s\n", sluice_http_url(surface->http)) > 0;
+    /* For whoever is on this host: an address is no secret, and a umask may be narrow. */
+    bool written = file != NULL && fchmod(fileno(file), 0644) == 0 &&
+                   fprintf(file, "%s\n", sluice_http_url(surface->http)) > 0;
     if (file != NULL)
         written = fclose(file) == 0 && written;
     if (written && rename(beside, surface->address_path) == 0)

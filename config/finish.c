@@ -4,9 +4,12 @@
  * user, and settings that two rooms share. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "config/value.h"
+
+#define SHARED "/tmp/sluice-"
 
 enum sluice_status sluice_config_require(const struct sluice_config *config,
                                          enum sluice_config_key_id id, struct sluice_error *error)
@@ -22,6 +25,18 @@ enum sluice_status sluice_config_require(const struct sluice_config *config,
         key->name, key->type == SLUICE_TYPE_ENDPOINT ? "tcp://HOST:31001" : "TEXT");
 }
 
+/* Anybody can make a directory in /tmp beforehand, and links in it. */
+static enum sluice_status check_owner(const char *path, struct sluice_error *error)
+{
+    struct stat about;
+    if (lstat(path, &about) != 0 || (S_ISDIR(about.st_mode) && about.st_uid == geteuid()))
+        return SLUICE_OK; /* none yet: whoever writes there makes it */
+    return sluice_error_set(error, SLUICE_CONFIG,
+                            "%s is no directory of this user: remove it, or set "
+                            "instance.state_directory",
+                            path);
+}
+
 static enum sluice_status fill_state_directory(struct sluice_config *config,
                                                struct sluice_error *error)
 {
@@ -35,11 +50,13 @@ static enum sluice_status fill_state_directory(struct sluice_config *config,
     else if (geteuid() == 0)
         length = snprintf(path, sizeof path, "/run/sluice");
     else
-        length = snprintf(path, sizeof path, "/tmp/sluice-%u", (unsigned)geteuid());
+        length = snprintf(path, sizeof path, SHARED "%u", (unsigned)geteuid());
     if (length > (int)sluice_config_key(SLUICE_KEY_instance_state_directory)->max) {
         return sluice_error_set(error, SLUICE_CONFIG,
                                 "XDG_RUNTIME_DIR is too long; set instance.state_directory");
     }
+    if (strncmp(path, SHARED, sizeof SHARED - 1) == 0 && check_owner(path, error) != SLUICE_OK)
+        return SLUICE_CONFIG;
     config->state_directory = sluice_config_keep(config, path);
     return config->state_directory ? SLUICE_OK
                                    : sluice_error_set(error, SLUICE_NO_MEMORY, "out of memory");

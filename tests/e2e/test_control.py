@@ -79,6 +79,27 @@ class Control(e2e.Case):
             self.assertEqual((waiting.returncode, err), (want, ""), out)
             self.assertIn("state        done", out)
 
+    def test_the_service_is_found_without_naming_its_directory(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root, to write into /run/sluice")
+        name = f"test-{os.getpid()}"
+        i = e2e.Ingest(self.detector.endpoint, self.directory, None, umask=0o077, settings=[
+            "http.listen=127.0.0.1:0", f"instance.name={name}", "instance.state_directory=/run/sluice"])
+        self._open.append(i)
+        nobody = {"user": 65534, "group": 65534, "extra_groups": []}
+        try:
+            done = subprocess.run([e2e.SLUICE, "status", "--set", f"instance.name={name}"],
+                                  capture_output=True, text=True, check=False, timeout=30, cwd="/",
+                                  env={"XDG_RUNTIME_DIR": "/run/user/none"}, **nobody)
+        except OSError as reason:
+            self.skipTest(f"nobody cannot run {e2e.SLUICE}: {reason}")
+        finally:
+            i.signal()
+            i.wait()
+            os.unlink(f"/run/sluice/{name}.counters")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("state        idle", done.stdout)
+
     def test_nobody_there(self):
         code, _, err = self.run_verb("status")
         self.assertEqual(code, 1)

@@ -3,6 +3,7 @@
  * Texts, lists and maps as values, on the command line too; and the checks between keys. */
 #include "support.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "config/text.h"
@@ -240,6 +241,27 @@ static void the_state_directory_follows_the_user(void **state)
     sluice_config_close(&c);
 }
 
+static void a_state_directory_of_somebody_else_is_not_used(void **state)
+{
+    static const char path[] = "/tmp/sluice-54321";
+    struct sluice_config c;
+    struct sluice_error error = {0};
+    (void)state;
+    unsetenv("XDG_RUNTIME_DIR");
+    if (geteuid() != 0) /* only root can be two users */
+        skip();
+    assert_int_equal(mkdir(path, 0755), 0);
+    const bool changed = seteuid(54321) == 0;
+    init(&c);
+    const enum sluice_status status = sluice_config_finish(&c, &error);
+    sluice_config_close(&c);
+    const bool back = seteuid(0) == 0;
+    rmdir(path);
+    assert_true(changed && back);
+    assert_int_equal(status, SLUICE_CONFIG);
+    assert_non_null(strstr(error.message, path));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +276,7 @@ int main(void)
         cmocka_unit_test(keys_are_held_against_each_other),
         cmocka_unit_test(rooms_that_share_a_setting_get_the_same),
         cmocka_unit_test(the_state_directory_follows_the_user),
+        cmocka_unit_test(a_state_directory_of_somebody_else_is_not_used),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
