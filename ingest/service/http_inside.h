@@ -4,6 +4,7 @@
  *
  *   http.c           life, cycle, events in       http_clients.c   connections, their deadlines
  *   http_requests.c  routes, bodies, answers      http_stream.c    /events
+ *   http_check.c     what headers alone refuse
  *
  * `lock` keeps the service agent (events) and the HTTP agent apart; it guards what stands below it.
  * All else is the HTTP agent's. */
@@ -37,6 +38,14 @@ struct sluice_http_connection {
     bool answering;               /* and so is its body */
     bool hung_up;                 /* the other side has closed, as last looked at */
     bool cut;
+};
+
+struct sluice_http_request;
+struct sluice_http_route {
+    const char *path;
+    bool post;
+    bool open; /* also without the token */
+    enum MHD_Result (*answer)(struct sluice_http_request *request);
 };
 
 enum sluice_http_wait { SLUICE_HTTP_NO_WAIT, SLUICE_HTTP_WAIT_ARM, SLUICE_HTTP_WAIT_STOP };
@@ -140,8 +149,15 @@ enum MHD_Result sluice_http_handle(void *context, struct MHD_Connection *connect
                                    const char *upload, size_t *upload_bytes, void **request);
 void sluice_http_completed(void *context, struct MHD_Connection *connection, void **request,
                            enum MHD_RequestTerminationCode code);
+/* Answers with {"error": text, "reason": reason}. */
+enum MHD_Result sluice_http_refuse(struct sluice_http_request *request, unsigned code,
+                                   const char *reason, const char *text);
 /* Wakes the requests whose answer is there, or whose time is over. */
 void sluice_http_wake_waiting(struct sluice_http *http, int64_t now_ns);
+
+/* http_check.c: `*refused` says whether it has answered. */
+enum MHD_Result sluice_http_check(struct sluice_http_request *request, const char *method,
+                                  bool *refused);
 
 /* http_stream.c */
 enum MHD_Result sluice_http_open_stream(struct sluice_http_request *request);

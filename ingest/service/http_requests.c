@@ -9,23 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "core/log.h"
 #include "ingest/service/http_body.h"
-#include "ingest/service/http_guard.h"
 #include "ingest/service/http_inside.h"
 #include "ingest/service/metrics.h"
 
 #define ARM_WAIT_NS (5 * SLUICE_NS_PER_S)
-#define ONCE_COUNT  5
-
-struct sluice_http_route {
-    const char *path;
-    bool post;
-    bool open; /* also without the token */
-    enum MHD_Result (*answer)(struct sluice_http_request *request);
-};
 
 /* ---- replies ---- */
 
@@ -67,8 +57,8 @@ static enum MHD_Result reply_json(struct sluice_http_request *request, unsigned 
     return reply(request, code, "application/json", text, bytes);
 }
 
-static enum MHD_Result refuse(struct sluice_http_request *request, unsigned code,
-                              const char *reason, const char *text)
+enum MHD_Result sluice_http_refuse(struct sluice_http_request *request, unsigned code,
+                                   const char *reason, const char *text)
 {
     struct sluice_json json = {0};
     sluice_json_object_begin(&json);
@@ -128,7 +118,7 @@ static enum MHD_Result answer_health(struct sluice_http_request *request)
 {
     const struct sluice_http *http = request->http;
     if (http->finishing || !http->ports.is_healthy(http->ports.context))
-        return refuse(request, MHD_HTTP_SERVICE_UNAVAILABLE, "ending", "it ends");
+        return sluice_http_refuse(request, MHD_HTTP_SERVICE_UNAVAILABLE, "ending", "it ends");
     struct sluice_json json = {0};
     sluice_json_object_begin(&json);
     sluice_json_put_text(&json, "status", "ok");
@@ -139,8 +129,8 @@ static enum MHD_Result answer_health(struct sluice_http_request *request)
 static enum MHD_Result answer_events(struct sluice_http_request *request)
 {
     if (request->http->stream_count >= SLUICE_HTTP_STREAMS_MAX)
-        return refuse(request, MHD_HTTP_SERVICE_UNAVAILABLE, "limit",
-                      "as many streams of events are open as there may be");
+        return sluice_http_refuse(request, MHD_HTTP_SERVICE_UNAVAILABLE, "limit",
+                                  "as many streams of events are open as there may be");
     return sluice_http_open_stream(request);
 }
 
@@ -180,7 +170,7 @@ static enum MHD_Result answer_arm(struct sluice_http_request *request)
         return MHD_NO;
     if (sluice_http_parse_arm(request->body, request->body_bytes, arm, &error) != SLUICE_OK) {
         free(arm);
-        return refuse(request, MHD_HTTP_BAD_REQUEST, "bad_request", error.message);
+        return sluice_http_refuse(request, MHD_HTTP_BAD_REQUEST, "bad_request", error.message);
     }
     pthread_mutex_lock(&http->lock);
     const bool pending =
@@ -191,8 +181,8 @@ static enum MHD_Result answer_arm(struct sluice_http_request *request)
     if (pending || ending || http->finishing ||
         http->ports.arm(http->ports.context, arm) != SLUICE_OK) {
         free(arm);
-        return refuse(request, MHD_HTTP_CONFLICT, "busy",
-                      pending ? "another arm is being decided" : "the program ends");
+        return sluice_http_refuse(request, MHD_HTTP_CONFLICT, "busy",
+                                  pending ? "another arm is being decided" : "the program ends");
     }
     http->arm_number++;
     return wait_for(request, SLUICE_HTTP_WAIT_ARM, http->arm_number, ARM_WAIT_NS);
@@ -205,9 +195,11 @@ static enum MHD_Result tell_arm(struct sluice_http_request *request, bool answer
     if (!answered) {
         http->arm_given_up = request->number;
         if (http->finishing)
-            return refuse(request, MHD_HTTP_SERVICE_UNAVAILABLE, "ending", "the program ends");
-        return refuse(request, MHD_HTTP_SERVICE_UNAVAILABLE, "timeout",
-                      "the writer has not answered: look at the status before the next arm");
+            return sluice_http_refuse(request, MHD_HTTP_SERVICE_UNAVAILABLE, "ending",
+                                      "the program ends");
+        return sluice_http_refuse(
+            request, MHD_HTTP_SERVICE_UNAVAILABLE, "timeout",
+            "the writer has not answered: look at the status before the next arm");
     }
     pthread_mutex_lock(&http->lock);
     const enum sluice_arm_verdict verdict = http->board.verdict;
@@ -215,11 +207,11 @@ static enum MHD_Result tell_arm(struct sluice_http_request *request, bool answer
     pthread_mutex_unlock(&http->lock);
     if (verdict == SLUICE_ARM_ACCEPTED)
         return reply_status(request, MHD_HTTP_OK);
-    return refuse(request,
-                  verdict == SLUICE_ARM_BAD_NAME ? MHD_HTTP_BAD_REQUEST
-                  : verdict == SLUICE_ARM_FAULT  ? MHD_HTTP_INTERNAL_SERVER_ERROR
-                                                 : MHD_HTTP_CONFLICT,
-                  sluice_arm_verdict_name(verdict), text);
+    return sluice_http_refuse(request,
+                              verdict == SLUICE_ARM_BAD_NAME ? MHD_HTTP_BAD_REQUEST
+                              : verdict == SLUICE_ARM_FAULT  ? MHD_HTTP_INTERNAL_SERVER_ERROR
+                                                             : MHD_HTTP_CONFLICT,
+                              sluice_arm_verdict_name(verdict), text);
 }
 
 static enum MHD_Result answer_stop(struct sluice_http_request *request)
@@ -228,7 +220,7 @@ static enum MHD_Result answer_stop(struct sluice_http_request *request)
     struct sluice_error error = {0};
     double timeout_s;
     if (sluice_http_parse_stop(request->body, request->body_bytes, &timeout_s, &error) != SLUICE_OK)
-        return refuse(request, MHD_HTTP_BAD_REQUEST, "bad_request", error.message);
+        return sluice_http_refuse(request, MHD_HTTP_BAD_REQUEST, "bad_request", error.message);
     http->ports.stop(http->ports.context, ++http->stop_number);
     return wait_for(request, SLUICE_HTTP_WAIT_STOP, http->stop_number,
                     (int64_t)(timeout_s * (double)SLUICE_NS_PER_S));
@@ -267,95 +259,6 @@ static const struct sluice_http_route routes[] = {
     {"/api/v1/stop", true, false, answer_stop},
 };
 
-static const char *header(const struct sluice_http_request *request, const char *name)
-{
-    return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
-}
-
-static bool is_json(const char *type)
-{
-    static const char wanted[] = "application/json";
-    return type != NULL && strncasecmp(type, wanted, sizeof(wanted) - 1) == 0 &&
-           strchr("; \t", type[sizeof(wanted) - 1]) != NULL;
-}
-
-/* Counts the headers that a request may have only once. */
-static enum MHD_Result count_once(void *context, enum MHD_ValueKind kind, const char *key,
-                                  const char *value)
-{
-    static const char *const names[ONCE_COUNT] = {
-        MHD_HTTP_HEADER_CONTENT_LENGTH, MHD_HTTP_HEADER_TRANSFER_ENCODING, MHD_HTTP_HEADER_HOST,
-        MHD_HTTP_HEADER_ORIGIN, MHD_HTTP_HEADER_AUTHORIZATION};
-    unsigned *counts = context;
-    (void)kind, (void)value;
-    for (size_t i = 0; i < ONCE_COUNT; i++)
-        counts[i] += strcasecmp(key, names[i]) == 0;
-    return MHD_YES;
-}
-
-/* A proxy before us could take the other one of two for the right one. */
-static bool is_ambiguous(const struct sluice_http_request *request)
-{
-    unsigned counts[ONCE_COUNT] = {0};
-    bool more = false;
-    (void)MHD_get_connection_values(request->connection, MHD_HEADER_KIND, count_once, counts);
-    for (size_t i = 0; i < ONCE_COUNT; i++)
-        more = more || counts[i] > 1;
-    return more || (counts[0] > 0 && counts[1] > 0); /* a length, and chunks as well */
-}
-
-/* Refuses what the headers alone show to be wrong; `*refused` says whether it did. */
-static enum MHD_Result check_sender(struct sluice_http_request *request, bool *refused)
-{
-    const struct sluice_http *http = request->http;
-    const char *host = header(request, MHD_HTTP_HEADER_HOST);
-    const char *site = header(request, "Sec-Fetch-Site");
-    *refused = true;
-    if (is_ambiguous(request))
-        return refuse(request, MHD_HTTP_BAD_REQUEST, "bad_request",
-                      "a header is there twice, or both a length and chunks");
-    if (!sluice_http_host_allowed(host, http->own_name, http->settings.host_names))
-        return refuse(request, MHD_HTTP_FORBIDDEN, "host",
-                      "this Host is not ours: use an address, or see http.host_names");
-    if (!sluice_http_origin_allowed(header(request, MHD_HTTP_HEADER_ORIGIN), host) ||
-        (site != NULL && strcasecmp(site, "cross-site") == 0))
-        return refuse(request, MHD_HTTP_FORBIDDEN, "origin",
-                      "a page of another origin may not ask");
-    if (http->token[0] != '\0' && !request->route->open &&
-        !sluice_http_token_matches(header(request, MHD_HTTP_HEADER_AUTHORIZATION), http->token))
-        return refuse(request, MHD_HTTP_UNAUTHORIZED, "token",
-                      "Authorization: Bearer TOKEN is needed (http.token_file)");
-    *refused = false;
-    return MHD_YES;
-}
-
-static enum MHD_Result check_shape(struct sluice_http_request *request, const char *method,
-                                   bool *refused)
-{
-    const char *length = header(request, MHD_HTTP_HEADER_CONTENT_LENGTH);
-    const bool has_body = (length != NULL && strtoull(length, NULL, 10) > 0) ||
-                          header(request, MHD_HTTP_HEADER_TRANSFER_ENCODING) != NULL;
-    *refused = true;
-    if (request->route->answer == NULL)
-        return refuse(request, MHD_HTTP_NOT_FOUND, "not_found", "there is nothing of that name");
-    if (request->route->post ? strcmp(method, "POST") != 0
-                             : strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
-        return refuse(request, MHD_HTTP_METHOD_NOT_ALLOWED, "method",
-                      "that is not done with this method");
-    if (has_body && (!request->route->post ||
-                     (length != NULL && strtoull(length, NULL, 10) > SLUICE_HTTP_BODY_MAX)))
-        return refuse(request, MHD_HTTP_CONTENT_TOO_LARGE, "limit",
-                      "the body is larger than it may be");
-    if (has_body && !is_json(header(request, MHD_HTTP_HEADER_CONTENT_TYPE)))
-        return refuse(request, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "media_type",
-                      "Content-Type: application/json is wanted");
-    if (request->route->post && request->http->waiting_count >= SLUICE_HTTP_WAITING_MAX)
-        return refuse(request, MHD_HTTP_SERVICE_UNAVAILABLE, "limit",
-                      "too many requests wait for an answer");
-    *refused = false;
-    return MHD_YES;
-}
-
 static enum MHD_Result begin(struct sluice_http *http, struct MHD_Connection *connection,
                              const char *url, const char *method, void **context)
 {
@@ -375,9 +278,7 @@ static enum MHD_Result begin(struct sluice_http *http, struct MHD_Connection *co
     if (request->client != NULL)
         request->client->busy = true;
     sluice_http_allow(http, request->client, SLUICE_HTTP_BODY_NS);
-    enum MHD_Result result = check_sender(request, &refused);
-    if (!refused)
-        result = check_shape(request, method, &refused);
+    const enum MHD_Result result = sluice_http_check(request, method, &refused);
     if (refused || !request->route->post)
         return result;
     request->body = malloc(SLUICE_HTTP_BODY_MAX + 1);
@@ -412,8 +313,8 @@ enum MHD_Result sluice_http_handle(void *context, struct MHD_Connection *connect
     if (request->client != NULL)
         request->client->answering = true;
     if (request->body_too_large)
-        return refuse(request, MHD_HTTP_CONTENT_TOO_LARGE, "limit",
-                      "the body is larger than it may be");
+        return sluice_http_refuse(request, MHD_HTTP_CONTENT_TOO_LARGE, "limit",
+                                  "the body is larger than it may be");
     if (request->wait == SLUICE_HTTP_NO_WAIT)
         return request->route->answer(request);
     const bool answered = is_answered(request->http, request);
