@@ -69,6 +69,7 @@ static void open_series(struct sluice_source *source, struct sluice_series *seri
         series->number_of_images =
             sluice_load_acquire(&source->ports.progress->armed_images); /* [edge ARMED] */
     sluice_tracker_open(&source->tracker, series, image, sluice_now_ns(source->ports.clock));
+    source->refused_early_count = 0;
     if (series->channel_count == 0 || series->width == 0)
         source->waiting_open = series;
     else
@@ -200,13 +201,9 @@ static void refuse(struct sluice_source *source, const struct sluice_error *erro
     }
 }
 
-/* Marks the row of a refused image of the open series, where its id is known. */
-static void push_refused(struct sluice_source *source)
+/* The message in hand is released, or has gone on its way. */
+static void push_mark(struct sluice_source *source, uint64_t image_id)
 {
-    if (!source->head.has_image_id)
-        return;
-    const uint64_t image_id = source->head.image_id;
-    sluice_message_release(&source->message);
     if (!sluice_slots_room(&source->slots, &source->message))
         return;
     const uint32_t slot = sluice_slots_accept(&source->slots, &source->message);
@@ -216,6 +213,26 @@ static void push_refused(struct sluice_source *source)
     frame->image.image_id = image_id;
     frame->image.plane_count = 0;
     push(source, slot);
+}
+
+/* Marks the row of a refused image of the open series, where its id is known; of a series that the
+ * writer does not know yet, later. */
+static void push_refused(struct sluice_source *source)
+{
+    if (!source->head.has_image_id)
+        return;
+    if (source->waiting_open == NULL) {
+        sluice_message_release(&source->message);
+        push_mark(source, source->head.image_id);
+    } else if (source->refused_early_count < SLUICE_REFUSED_EARLY_MAX) {
+        source->refused_early[source->refused_early_count++] = source->head.image_id;
+    }
+}
+
+static void push_refused_early(struct sluice_source *source)
+{
+    while (source->refused_early_count > 0)
+        push_mark(source, source->refused_early[--source->refused_early_count]);
 }
 
 static void push_image(struct sluice_source *source)
@@ -374,6 +391,7 @@ static void deliver_own(struct sluice_source *source, bool room)
                          (unsigned long long)image->image_id);
     } else {
         push_image(source);
+        push_refused_early(source);
     }
     if (sluice_source_is_numbered(source) && sluice_numbering_is_full(&source->numbering))
         sluice_source_close_series(source, SLUICE_ENDED_BY_END);

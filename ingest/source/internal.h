@@ -18,6 +18,9 @@
  * image, closing it, and opening the next. */
 #define SLUICE_CONTROL_SLOTS_NEEDED 3
 
+/* So many images that are refused before the first good one of a series keep their mark. */
+#define SLUICE_REFUSED_EARLY_MAX 64
+
 /* What people ask of the running source (requests.c). */
 struct sluice_source_requests {
     _Atomic(struct sluice_arm *) arm; /* the one on its way in [edge ARM] */
@@ -44,7 +47,9 @@ struct sluice_source {
     uint64_t arms_seen;                /* accepted ones, when the last acquisition was stopped */
     const struct sluice_protocol_ops *protocol; /* of the stream; NULL: not known yet */
     struct sluice_series *waiting_open; /* its start is to be completed by the first image */
-    uint64_t start_digest;              /* of the start message that opened the series */
+    uint64_t refused_early[SLUICE_REFUSED_EARLY_MAX]; /* images refused while it waited */
+    uint32_t refused_early_count;
+    uint64_t start_digest; /* of the start message that opened the series */
 
     /* the message in hand, decoded */
     bool holding;

@@ -240,6 +240,18 @@ class Metadata(Stream1):
                                     "/entry/instrument/beam/incident_wavelength"])
         self.assert_files(summary, {0, 1, 2}, 3)
 
+    def test_with_detail_none_a_bad_first_image_is_marked_as_refused(self):
+        ingest = self.ingest(1)
+        pixels = np.ones((3, 5), "u2")
+        bad = {"size": 1}
+        self.detector.send(stream1.header(series=4),
+                           *(stream1.image(i, pixels, 4, "<", description=bad if i in (0, 2) else None)
+                             for i in range(4)), stream1.end(4))
+        self.assertEqual(ingest.wait(), 3, "".join(ingest.log))
+        (summary,) = ingest.summaries
+        self.assert_counts(summary, expected=4, written=2, refused=2)
+        self.assertEqual(list(e2e.Files(summary).columns["frame_status"]), [3, 1, 3, 1])
+
     def test_numbers_may_be_texts(self):
         texts = {k: str(v) if isinstance(v, (int, float)) and not isinstance(v, bool) else v
                  for k, v in stream1.configuration(SHAPE, "u2", 3).items()}
