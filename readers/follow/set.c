@@ -279,8 +279,8 @@ static enum sluice_status resolve_existing(struct sluice_set *set, const char *p
     return SLUICE_OK;
 }
 
-enum sluice_status sluice_set_resolve(struct sluice_set *set, const char *path,
-                                      struct sluice_error *error)
+static enum sluice_status resolve_as_given(struct sluice_set *set, const char *path,
+                                           struct sluice_error *error)
 {
     char base[SLUICE_PATH_BYTES];
     if (strlen(path) >= SLUICE_PATH_BYTES - SLUICE_NAME_BYTES - 16)
@@ -327,6 +327,25 @@ enum sluice_status sluice_set_resolve(struct sluice_set *set, const char *path,
                                 "no data file of %s in %s (looked for %s_data_000001.h5)", path,
                                 set->directory, set->name);
     return SLUICE_OK;
+}
+
+enum sluice_status sluice_set_resolve(struct sluice_set *set, const char *path,
+                                      struct sluice_error *error)
+{
+    struct sluice_error own = {0};
+    struct stat link;
+    char *target = NULL;
+    enum sluice_status status = resolve_as_given(set, path, &own);
+    if (status == SLUICE_NOT_FOUND && lstat(path, &link) == 0 && S_ISLNK(link.st_mode) &&
+        (target = realpath(path, NULL))) { /* the set lies where the link leads */
+        sluice_set_close(set);
+        sluice_error_clear(&own);
+        status = resolve_as_given(set, target, &own);
+        free(target);
+    }
+    if (status != SLUICE_OK && error && error->status == SLUICE_OK)
+        *error = own;
+    return status;
 }
 
 void sluice_set_close(struct sluice_set *set)

@@ -66,6 +66,20 @@ class Sound(e2e.Case):
         code, _, verdicts = verify(*files)  # as a shell's * gives them: one set
         self.assertEqual((code, len(verdicts)), (0, 1))
 
+    def test_a_link_to_a_master_in_another_directory_finds_the_set(self):
+        write_set(self, ["threshold_1"], 6)
+        with tempfile.TemporaryDirectory() as other:
+            for name in ("run_master.h5", "run.nxs"):
+                link = f"{other}/last_{name}"
+                os.symlink(f"{self.directory}/{name}", link)
+                self.intact(link, 6)
+                done = subprocess.run([e2e.SLUICE, "stats", "--json", link], capture_output=True,
+                                      text=True, timeout=60)
+                self.assertEqual((done.returncode, len(done.stdout.splitlines())), (0, 7),
+                                 done.stderr)
+            os.symlink(f"{self.directory}/nothing_master.h5", f"{other}/dead_master.h5")
+            self.assertEqual(verify(f"{other}/dead_master.h5")[0], 1)
+
     def test_lost_images_are_stated_and_are_no_fault(self):
         write_set(self, ["threshold_1"], 14, lost=(2, 5, 6, 7, 8, 9, 10, 13))
         findings = self.intact(self.directory + "/run_master.h5", 6, lost=8, notes=4)
