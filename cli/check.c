@@ -146,28 +146,21 @@ static void check_source_keys(struct sluice_checks *checks,
         sluice_check_say(checks, SLUICE_CHECK_FAILED, key, "%s", error.message);
 }
 
-/* Opened as ingest would, key and all, and closed again. */
 static void check_notices(struct sluice_checks *checks, const struct sluice_config *config)
 {
-    const struct sluice_service_settings settings = {
-        .notify_endpoint = config->notify_endpoint,
-        .notify_curve_secret_file = config->notify_curve_secret_file,
-    };
-    const struct sluice_service_ports nothing = {.http = NULL};
-    struct sluice_service *service = NULL;
+    const char *keys = config->notify_curve_secret_file;
     struct sluice_error error = {0};
     if (config->notify_endpoint[0] == '\0')
         return;
-    if (sluice_service_create(&settings, &nothing, &service, &error) == SLUICE_OK)
+    if (sluice_probe_bind(config->notify_endpoint, &error) == SLUICE_OK &&
+        (keys[0] == '\0' || sluice_service_check_keys(keys, &error) == SLUICE_OK))
         sluice_check_say(checks, SLUICE_CHECK_OK, "notify.endpoint", "%s can be bound%s",
-                         config->notify_endpoint,
-                         config->notify_curve_secret_file[0] != '\0' ? ", encrypted" : "");
+                         config->notify_endpoint, keys[0] != '\0' ? ", encrypted" : "");
     else
         sluice_check_say(checks, SLUICE_CHECK_FAILED, "notify.endpoint", "%s", error.message);
-    sluice_service_destroy(service);
 }
 
-/* The same with its token. */
+/* Opened as ingest would, token and all, and closed again. */
 static void check_http(struct sluice_checks *checks, const struct sluice_config *config)
 {
     const struct sluice_http_settings settings = {

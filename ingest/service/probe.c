@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -34,11 +35,6 @@ static enum sluice_status try_zmq(int type, bool bind, const char *endpoint,
         return SLUICE_OK;
     return sluice_error_set(error, SLUICE_CONFIG, "cannot %s %s: %s", bind ? "bind" : "connect to",
                             endpoint, zmq_strerror(code));
-}
-
-enum sluice_status sluice_probe_bind(const char *endpoint, struct sluice_error *error)
-{
-    return try_zmq(ZMQ_PULL, true, endpoint, error);
 }
 
 /* ---- is somebody there ---- */
@@ -142,4 +138,33 @@ enum sluice_status sluice_probe_reach(const char *endpoint, int timeout_ms,
     if (status == SLUICE_OK && strncmp(endpoint, "ipc://", 6) == 0)
         return reach_ipc(endpoint, timeout_ms, error);
     return status;
+}
+
+/* libzmq would take the path from whoever listens there, and leave it behind. */
+static enum sluice_status free_ipc(const char *endpoint, struct sluice_error *error)
+{
+    char folder[sizeof(((struct sockaddr_un *)0)->sun_path)];
+    const char *path = endpoint + strlen("ipc://");
+    const enum sluice_status there = reach_ipc(endpoint, 0, error);
+    if (there == SLUICE_OK)
+        return sluice_error_set(error, SLUICE_CONFIG, "cannot bind %s: %s", endpoint,
+                                strerror(EADDRINUSE));
+    if (there != SLUICE_TIMEOUT)
+        return there;
+    sluice_error_clear(error); /* nobody answers: good */
+    if (path[0] == '@')
+        return SLUICE_OK;
+    const char *slash = strrchr(path, '/');
+    snprintf(folder, sizeof(folder), "%.*s", slash == NULL ? 1 : (int)(slash - path) + 1,
+             slash == NULL ? "." : path);
+    if (access(folder, W_OK | X_OK) == 0)
+        return SLUICE_OK;
+    return sluice_error_errno(error, SLUICE_CONFIG, errno, "cannot bind %s", endpoint);
+}
+
+enum sluice_status sluice_probe_bind(const char *endpoint, struct sluice_error *error)
+{
+    if (strncmp(endpoint, "ipc://", 6) == 0 && strcmp(endpoint, "ipc://*") != 0)
+        return free_ipc(endpoint, error);
+    return try_zmq(ZMQ_PULL, true, endpoint, error);
 }

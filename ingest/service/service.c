@@ -149,6 +149,21 @@ static enum sluice_status encrypt(void *publisher, const char *path, struct slui
                                   zmq_strerror(errno));
 }
 
+enum sluice_status sluice_service_check_keys(const char *path, struct sluice_error *error)
+{
+    void *context = zmq_ctx_new();
+    void *publisher = context != NULL ? zmq_socket(context, ZMQ_PUB) : NULL;
+    const enum sluice_status status =
+        publisher != NULL
+            ? encrypt(publisher, path, error)
+            : sluice_error_set(error, SLUICE_SYSTEM, "no ZeroMQ socket: %s", zmq_strerror(errno));
+    if (publisher != NULL)
+        zmq_close(publisher);
+    if (context != NULL)
+        zmq_ctx_term(context);
+    return status;
+}
+
 static enum sluice_status open_publisher(struct sluice_service *service, const char *endpoint,
                                          const char *key_file, struct sluice_error *error)
 {

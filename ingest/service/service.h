@@ -40,6 +40,8 @@ enum sluice_status sluice_service_create(const struct sluice_service_settings *s
                                          const struct sluice_service_ports *ports,
                                          struct sluice_service **service,
                                          struct sluice_error *error);
+/* What create would say about notify.curve_secret_file; CONFIG. */
+enum sluice_status sluice_service_check_keys(const char *path, struct sluice_error *error);
 /* A new CURVE key pair. UNSUPPORTED when libzmq was built without. */
 enum sluice_status sluice_service_make_keys(struct sluice_key_pair *pair,
                                             struct sluice_error *error);

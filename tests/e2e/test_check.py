@@ -76,6 +76,18 @@ class Check(e2e.Case):
             self.failed("source.endpoint", "in use", "source.mode=bind", f"source.endpoint={taken}")
             self.failed("notify.endpoint", "in use", f"notify.endpoint={taken}")
             self.failed("http.listen", "in use", f"http.listen={taken[6:]}")
+        with socket.socket(socket.AF_UNIX) as busy:
+            busy.bind(f"{self.directory}/busy")
+            busy.listen()
+            for key in ("notify.endpoint", "source.endpoint"):
+                self.failed(key, "in use", "source.mode=bind", f"{key}=ipc://{self.directory}/busy",
+                            *(["source.endpoint=tcp://127.0.0.1:*"] if key[0] == "n" else []))
+            with socket.socket(socket.AF_UNIX) as peer:
+                peer.connect(f"{self.directory}/busy")  # it is still the one that listens there
+        os.unlink(f"{self.directory}/busy")
+        self.check(f"notify.endpoint=ipc://{self.directory}/free")
+        self.failed("notify.endpoint", "No such file", f"notify.endpoint=ipc://{self.directory}/no/n")
+        self.assertEqual([], os.listdir(self.directory))  # libzmq would leave its own there
         self.assertEqual("ok", self.check("http.listen=0")["http.listen"][0][0])
         self.failed("http.listen", "http.token_file", "http.listen=0.0.0.0:0")
         self.failed("http.listen", "none", "http.listen=0", f"http.token_file={self.directory}/none")
