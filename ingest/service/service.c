@@ -11,6 +11,7 @@
 
 #include "core/json.h"
 #include "core/log.h"
+#include "ingest/service/probe.h"
 
 #define BATCH     64
 #define WAIT_NS   INT64_C(250000000)
@@ -179,6 +180,11 @@ static enum sluice_status open_publisher(struct sluice_service *service, const c
         const enum sluice_status status = encrypt(service->publisher, key_file, error);
         if (status != SLUICE_OK)
             return status;
+    }
+    /* libzmq would take a path away from whoever listens there. */
+    if (strncmp(endpoint, "ipc://", 6) == 0 && sluice_probe_bind(endpoint, error) != SLUICE_OK) {
+        sluice_error_prefix(error, "notify.endpoint");
+        return SLUICE_CONFIG;
     }
     if (zmq_bind(service->publisher, endpoint) != 0) {
         return sluice_error_set(error, SLUICE_CONFIG,

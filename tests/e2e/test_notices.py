@@ -117,6 +117,14 @@ class Notices(e2e.Case):
         code = ingest.wait()
         return notices, ingest.summaries[0], code
 
+    def test_a_path_is_not_taken_from_another_instance(self):
+        notify = f"notify.endpoint=ipc://{self.directory}/notices"
+        self.ingest(None, [notify])
+        second = self.ingest(None, [notify, "instance.name=second"], wait_ready=False)
+        self.assertEqual(second.wait(20), 2)
+        self.assertTrue(second.said("notify.endpoint: cannot bind"), second.log)
+        self.listen(f"ipc://{self.directory}/notices")  # the first one still answers
+
     def test_a_series_in_order(self):
         notices, summary, code = self.listen_to_all(range(130))
         self.assertEqual(code, 0)
