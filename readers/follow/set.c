@@ -146,25 +146,18 @@ static void add_source(struct sources *sources, const char *file_name, const cha
         add_file(set, path, named ? number : sources->count);
 }
 
-static void read_links(hid_t group, struct sources *sources)
+/* One walk: to ask for the names one by one costs a sorted list of all each time. */
+static herr_t visit_link(hid_t group, const char *name, const H5L_info_t *link, void *data)
 {
-    H5G_info_t info;
-    if (H5Gget_info(group, &info) < 0)
-        return;
-    hsize_t links = info.nlinks < FILES_MAX ? info.nlinks : FILES_MAX;
-    for (hsize_t i = 0; i < links; i++) {
-        char name[SLUICE_NAME_BYTES], value[2 * SLUICE_PATH_BYTES];
-        H5L_info_t link;
-        const char *file_name = NULL, *object = NULL;
-        if (H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, i, name, sizeof(name),
-                               H5P_DEFAULT) < 0 ||
-            strncmp(name, "data", 4) != 0 || H5Lget_info(group, name, &link, H5P_DEFAULT) < 0 ||
-            link.type != H5L_TYPE_EXTERNAL || link.u.val_size > sizeof(value) ||
-            H5Lget_val(group, name, value, sizeof(value), H5P_DEFAULT) < 0 ||
-            H5Lunpack_elink_val(value, link.u.val_size, NULL, &file_name, &object) < 0)
-            continue;
+    struct sources *sources = data;
+    char value[2 * SLUICE_PATH_BYTES];
+    const char *file_name = NULL, *object = NULL;
+    if (strncmp(name, "data", 4) == 0 && link->type == H5L_TYPE_EXTERNAL &&
+        link->u.val_size <= sizeof(value) &&
+        H5Lget_val(group, name, value, sizeof(value), H5P_DEFAULT) >= 0 &&
+        H5Lunpack_elink_val(value, link->u.val_size, NULL, &file_name, &object) >= 0)
         add_source(sources, file_name, object);
-    }
+    return sources->count < FILES_MAX ? 0 : 1;
 }
 
 /* True when the source is a data file by its name, so that its rows are images in order. */
@@ -223,7 +216,7 @@ static bool read_master(struct sluice_set *set, const char *path, bool take_name
     if (sluice_follow_h5_exists(file, "entry") && sluice_follow_h5_exists(file, "entry/data"))
         group = H5Gopen2(file, "entry/data", H5P_DEFAULT);
     if (group >= 0) {
-        read_links(group, &sources);
+        H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, NULL, visit_link, &sources);
         if (sources.count == 0)
             read_virtual(group, "images", &sources);
         if (sources.count == 0)

@@ -364,9 +364,10 @@ static void check_count(struct master *master, uint64_t mapped)
         return;
     }
     sluice_follow_h5_dataset_int(master->file, SPECIFIC "ntrigger", &triggers);
-    if (rows && !master->broken && (uint64_t)(nimages * triggers) != rows) {
-        snprintf(text, sizeof(text), "it says %lld images%s, there are %" PRIu64,
-                 (long long)(nimages * triggers), triggers == 1 ? "" : " (with ntrigger)", rows);
+    uint64_t said = (uint64_t)nimages * (uint64_t)triggers;
+    if (rows && !master->broken && said != rows) {
+        snprintf(text, sizeof(text), "it says %lld images%s, there are %" PRIu64, (long long)said,
+                 triggers == 1 ? "" : " (with ntrigger)", rows);
         say(master, SLUICE_FINDING_MASTER, "/" SPECIFIC "nimages", text);
     }
     if (mapped && !master->broken && rows && mapped != rows) {

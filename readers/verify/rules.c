@@ -110,28 +110,31 @@ static void walk_file(struct walk *walk, hid_t file)
     H5Eclear2(H5E_DEFAULT);
 }
 
+struct names {
+    uint64_t plain, numbered;
+};
+
+static herr_t visit_name(hid_t group, const char *name, const H5L_info_t *link, void *data)
+{
+    (void)group, (void)link;
+    struct names *names = data;
+    names->plain += strcmp(name, "data") == 0;
+    names->numbered += strncmp(name, "data_", 5) == 0;
+    return 0;
+}
+
 /* fabio and pyFAI count every name that starts with "data". */
 static void check_names(const struct place *place, hid_t file, bool nxs)
 {
-    H5G_info_t info;
-    char name[SLUICE_NAME_BYTES];
-    uint64_t plain = 0, numbered = 0;
+    struct names names = {0};
     hid_t group = H5Gopen2(file, "entry/data", H5P_DEFAULT);
-    if (group < 0 || H5Gget_info(group, &info) < 0) {
+    if (group < 0 || H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, NULL, visit_name, &names) < 0)
         broken(place, "/entry/data", "it cannot be opened");
-        return;
-    }
-    for (hsize_t i = 0; i < info.nlinks; i++) {
-        if (H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, i, name, sizeof(name),
-                               H5P_DEFAULT) <= 0)
-            continue;
-        plain += strcmp(name, "data") == 0;
-        numbered += strncmp(name, "data_", 5) == 0;
-    }
-    if ((plain && numbered) || (nxs && numbered))
+    else if (names.numbered && (names.plain || nxs))
         broken(place, "/entry/data",
                "it holds both `data` and `data_00000N`: programs count the images twice");
-    H5Gclose(group);
+    if (group >= 0)
+        H5Gclose(group);
 }
 
 /* --- data files ---------------------------------------------------------------------------- */
@@ -180,7 +183,7 @@ static void check_numbers(const struct place *place, const char *dataset, hid_t 
     if (!sluice_follow_h5_attribute_int(images, "image_nr_low", &low) ||
         !sluice_follow_h5_attribute_int(images, "image_nr_high", &high)) {
         broken(place, dataset, "image_nr_low and image_nr_high are not there");
-    } else if (closed && facts->rows && high != low + (int64_t)facts->rows - 1) {
+    } else if (closed && facts->rows && (uint64_t)high - (uint64_t)low != facts->rows - 1) {
         snprintf(text, sizeof(text), "image_nr_low %lld and image_nr_high %lld, but %llu images",
                  (long long)low, (long long)high, (unsigned long long)facts->rows);
         broken(place, dataset, text);
