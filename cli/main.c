@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * `sluice VERB …`: one table of verbs, verbs.def; each parses its own command line. */
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/verbs.h"
 #include "config/nearest.h"
+#include "core/cpu.h"
 
 struct verb {
     const char *name;
@@ -33,6 +36,9 @@ static void print_usage(FILE *stream)
           "  sluice VERB --help   the options of a verb\n"
           "  sluice --version     the version\n"
           "\n"
+          "SLUICE_INSTRUCTIONS in the environment (auto, scalar, avx2, avx512) limits the vector\n"
+          "instructions of every verb.\n"
+          "\n"
           "Exit status: 0 all well, 1 it failed, 2 usage or configuration, 3 it ran, but images\n"
           "were lost or refused.\n",
           stream);
@@ -51,8 +57,23 @@ static int unknown_verb(const char *name)
     return SLUICE_EXIT_USAGE;
 }
 
+static bool environment_is_good(void)
+{
+    const char *text = getenv("SLUICE_INSTRUCTIONS");
+    enum sluice_cpu_level level;
+
+    if (!text || sluice_cpu_level_from_name(text, &level))
+        return true;
+    fprintf(stderr,
+            "sluice: SLUICE_INSTRUCTIONS is \"%s\"; it may be auto, scalar, avx2 or avx512\n",
+            text);
+    return false;
+}
+
 int main(int argc, char **argv)
 {
+    if (!environment_is_good())
+        return SLUICE_EXIT_USAGE;
     if (argc < 2) {
         print_usage(stderr);
         return SLUICE_EXIT_USAGE;

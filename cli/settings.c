@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 
+#include "core/cpu.h"
+
 bool sluice_cli_add_set(struct sluice_cli_settings *settings, const char *assignment)
 {
     if (settings->set_count == SLUICE_CLI_SETS_MAX) {
@@ -35,5 +37,7 @@ bool sluice_cli_configure(const struct sluice_cli_settings *settings, struct slu
         return false;
     }
     sluice_log_set_level(config->log_level);
+    if (config->codec.instructions > 0)
+        sluice_cpu_limit((enum sluice_cpu_level)(config->codec.instructions - 1));
     return true;
 }

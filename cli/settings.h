@@ -21,8 +21,9 @@ struct sluice_cli_settings {
 bool sluice_cli_add_set(struct sluice_cli_settings *settings, const char *assignment);
 
 /* Defaults, then the file, then every --set, then the cross checks. True: `config` is ready, and
- * its log level is in force. False: the error was said on stderr, exit with SLUICE_EXIT_USAGE.
- * Close the configuration in any case. */
+ * its log level
+ * and limit of instructions are in force. False: the error was said on stderr, exit with
+ * SLUICE_EXIT_USAGE. Close the configuration in any case. */
 bool sluice_cli_configure(const struct sluice_cli_settings *settings, struct sluice_config *config);
 
 #endif

@@ -18,6 +18,7 @@ struct sluice_encode_settings {
     uint32_t workers;          /* 0: as many as there are CPUs for us, less two, at least one */
     uint64_t memory_bytes_max; /* of all workers' buffers; each has at least one */
     int cpu;                   /* of the first worker, the next ones follow; -1: any */
+    unsigned instructions;     /* 0: all that are there; else 1 + enum sluice_cpu_level */
 };
 
 #endif

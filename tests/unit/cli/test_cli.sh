@@ -39,6 +39,13 @@ for verb in $("$sluice" --help | sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p'); do
     }
 done
 
+SLUICE_INSTRUCTIONS=sse2
+export SLUICE_INSTRUCTIONS
+expect "unknown instructions in the environment are refused" 2 err \
+    "SLUICE_INSTRUCTIONS is \"sse2\"; it may be auto, scalar, avx2 or avx512" config
+SLUICE_INSTRUCTIONS=scalar
+expect "known ones are accepted" 0 out "  instructions: auto # default" config
+unset SLUICE_INSTRUCTIONS
 expect "config prints every section" 0 out "  images_per_file: 1000 # default" config
 expect "an argument too many is refused" 2 err "unexpected argument \"x\"" config x
 expect "a wrong value is refused" 2 err "ring.slots: \"0\": want 1 to 65536" \

@@ -35,6 +35,7 @@ static void the_defaults_are_those_that_users_rely_on(void **state)
     assert_int_equal(c.codec.workers, 0);
     assert_int_equal(c.codec.memory_bytes_max, GIB);
     assert_int_equal(c.codec.cpu, -1);
+    assert_int_equal(c.codec.instructions, 0); /* auto */
     assert_int_equal(c.writer.directory_count, 1);
     assert_string_equal(c.writer.directories[0], ".");
     assert_string_equal(c.writer.name, "series_$id");
