@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The list, what of the machine and of this instance is looked at, and the printing. */
+ * What of the machine and of this instance is looked at. */
 #include "cli/check.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sched.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +17,6 @@
 #include "cli/verbs.h"
 #include "config/keys.h"
 #include "core/clock.h"
-#include "core/json.h"
 #include "core/log.h"
 #include "ingest/service/http.h"
 #include "ingest/service/probe.h"
@@ -31,24 +29,6 @@
 #define DESCRIPTORS_BESIDE   64
 #define DESCRIPTORS_PER_FILE 2
 #define CGROUP_MEMORY        "/sys/fs/cgroup/memory.max"
-
-static const char *const state_names[] = {"ok", "warning", "failed"};
-
-void sluice_check_say(struct sluice_checks *checks, enum sluice_check_state state, const char *name,
-                      const char *format, ...)
-{
-    va_list arguments;
-    if (checks->count == SLUICE_CHECKS_MAX)
-        return;
-    struct sluice_check *check = &checks->items[checks->count++];
-    check->state = state;
-    snprintf(check->name, sizeof check->name, "%s", name);
-    va_start(arguments, format);
-    vsnprintf(check->text, sizeof check->text, format, arguments);
-    va_end(arguments);
-    checks->warnings += state == SLUICE_CHECK_WARNING;
-    checks->failures += state == SLUICE_CHECK_FAILED;
-}
 
 /* ---- configuration and instance ---- */
 
@@ -260,43 +240,6 @@ static void check_cpu(struct sluice_checks *checks, const char *name, int cpu)
         there ? "CPU %d is there" : "CPU %d cannot be used: the thread would run on any", cpu);
 }
 
-/* ---- printing ---- */
-
-static bool print_lines(const struct sluice_checks *checks)
-{
-    for (size_t i = 0; i < checks->count; i++) {
-        const struct sluice_check *check = &checks->items[i];
-        printf("%-8s %s: %s\n", state_names[check->state], check->name, check->text);
-    }
-    printf("%zu checks, %zu failed, %zu warnings\n", checks->count, checks->failures,
-           checks->warnings);
-    return fflush(stdout) == 0;
-}
-
-static bool print_json(const struct sluice_checks *checks)
-{
-    struct sluice_json json = {0};
-    sluice_json_object_begin(&json);
-    sluice_json_put_text(&json, "state",
-                         state_names[checks->failures > 0   ? SLUICE_CHECK_FAILED
-                                     : checks->warnings > 0 ? SLUICE_CHECK_WARNING
-                                                            : SLUICE_CHECK_OK]);
-    sluice_json_key(&json, "checks");
-    sluice_json_array_begin(&json);
-    for (size_t i = 0; i < checks->count; i++) {
-        sluice_json_object_begin(&json);
-        sluice_json_put_text(&json, "name", checks->items[i].name);
-        sluice_json_put_text(&json, "state", state_names[checks->items[i].state]);
-        sluice_json_put_text(&json, "text", checks->items[i].text);
-        sluice_json_object_end(&json);
-    }
-    sluice_json_array_end(&json);
-    sluice_json_object_end(&json);
-    const bool good = !json.failed && printf("%s\n", json.text) > 0 && fflush(stdout) == 0;
-    sluice_json_close(&json);
-    return good;
-}
-
 int sluice_check_run(const struct sluice_config *config, uint64_t need_bytes, bool as_json)
 {
     static struct sluice_checks checks; /* too large for a stack */
@@ -314,6 +257,6 @@ int sluice_check_run(const struct sluice_config *config, uint64_t need_bytes, bo
     check_cpu(&checks, "source.cpu", config->source_agent.cpu);
     check_cpu(&checks, "codec.cpu", config->codec.cpu);
     check_cpu(&checks, "writer.cpu", config->writer_agent.cpu);
-    const bool printed = as_json ? print_json(&checks) : print_lines(&checks);
-    return printed && checks.failures == 0 ? SLUICE_EXIT_OK : SLUICE_EXIT_FAILED;
+    return sluice_checks_print(&checks, as_json) && checks.failures == 0 ? SLUICE_EXIT_OK
+                                                                         : SLUICE_EXIT_FAILED;
 }
