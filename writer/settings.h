@@ -55,6 +55,7 @@ struct sluice_writer_settings {
     int64_t flush_interval_ns;
     int64_t flush_idle_ns;
     enum sluice_io io;
+    uint64_t live_memory_bytes; /* SLUICE_IO_DIRECT: images kept for live readers; 0: none */
     enum sluice_durable durable;
     const char *group; /* "" = leave as it is */
     uint32_t mode;     /* of files while they are written, 0640; finished: less the write bits */

@@ -112,6 +112,8 @@ static H5FD_t *open_file(const char *path, unsigned flags, hid_t access, haddr_t
     file->direct = *direct;
     file->target.fd = fd;
     file->target.direct_fd = open_direct(*direct, path);
+    file->target.file = sluice_feed_file_of(fd);
+    sluice_feed_forget(&file->direct->stages.feed, &file->target.file); /* of another, removed */
     file->extents.fd = fd;
     file->extents.physical = (uint64_t)there.st_size;
     file->device = there.st_dev;
@@ -353,7 +355,9 @@ static const H5FD_class_t driver_class = {
     .fl_map = H5FD_FLMAP_DICHOTOMY,
 };
 
-enum sluice_status sluice_direct_create(struct sluice_direct **direct, struct sluice_error *error)
+enum sluice_status sluice_direct_create(struct sluice_direct **direct,
+                                        const struct sluice_feed_settings *live,
+                                        struct sluice_error *error)
 {
     struct sluice_direct *made = calloc(1, sizeof(*made));
     *direct = NULL;
@@ -361,7 +365,7 @@ enum sluice_status sluice_direct_create(struct sluice_direct **direct, struct sl
         return sluice_error_set(error, SLUICE_NO_MEMORY, "no memory for the file driver");
     enum sluice_status status = sluice_h5_init(error);
     if (status == SLUICE_OK)
-        status = sluice_stages_init(&made->stages, error);
+        status = sluice_stages_init(&made->stages, live, error);
     if (status == SLUICE_OK && (made->driver = H5FDregister(&driver_class)) < 0)
         status = sluice_h5_error(error, SLUICE_SYSTEM, "HDF5 refuses the file driver");
     if (status != SLUICE_OK) {
@@ -422,6 +426,7 @@ void sluice_direct_abandon(struct sluice_direct *direct, int descriptor)
     if (file == NULL)
         return;
     sluice_stages_drop(&direct->stages, &file->target);
+    sluice_feed_forget(&direct->stages.feed, &file->target.file);
     file->run.bytes = 0;
     sluice_extents_abandon(&file->extents);
     close_descriptors(file);

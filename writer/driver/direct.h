@@ -21,11 +21,15 @@
 #include <hdf5.h>
 
 #include "core/error.h"
+#include "writer/driver/feed.h"
 
 struct sluice_direct;
 
-/* Buffers (SLUICE_STAGES MiB, faulted in) and the io_uring. NO_MEMORY, or SYSTEM. */
-enum sluice_status sluice_direct_create(struct sluice_direct **direct, struct sluice_error *error);
+/* Buffers (SLUICE_STAGES MiB, and what `live` says is kept for live readers, faulted in) and the
+ * io_uring. `live` may be NULL. NO_MEMORY, or SYSTEM. */
+enum sluice_status sluice_direct_create(struct sluice_direct **direct,
+                                        const struct sluice_feed_settings *live,
+                                        struct sluice_error *error);
 /* After the last call of HDF5 on its files. NULL is accepted. */
 void sluice_direct_destroy(struct sluice_direct *direct);
 

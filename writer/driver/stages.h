@@ -5,6 +5,9 @@
  *
  *   free --begin--> filling (owned by one target) --send--> in flight --written--> free
  *
+ * With a feed (feed.h) there are more buffers, in shared memory: what lies in the free ones that
+ * were written last is still there for live readers. At most SLUICE_STAGES are not free.
+ *
  * One thread. A target is one open file; its `in_flight` and `fault` say what became of its pieces.
  */
 #ifndef SLUICE_WRITER_DRIVER_STAGES_H
@@ -16,8 +19,9 @@
 #include <stdint.h>
 
 #include "core/error.h"
+#include "writer/driver/feed.h"
 
-#define SLUICE_STAGES         12
+#define SLUICE_STAGES         12 /* being filled or in flight */
 #define SLUICE_STAGE_BYTES    ((size_t)1 << 20)
 #define SLUICE_DIRECT_ALIGN   ((uint64_t)4096) /* of addresses, lengths and memory with O_DIRECT */
 #define SLUICE_ALIGN_UP(size) (((size) + SLUICE_DIRECT_ALIGN - 1) & ~(SLUICE_DIRECT_ALIGN - 1))
@@ -31,6 +35,7 @@ struct sluice_target {
     struct sluice_stage *filling; /* NULL: none */
     bool streaming;               /* its last piece was full */
     bool cached;                  /* direct writes were refused */
+    struct sluice_feed_file file; /* for live readers */
 };
 
 struct sluice_stage {
@@ -40,6 +45,7 @@ struct sluice_stage {
     size_t fill;   /* bytes */
     size_t sent;   /* bytes of the request in flight; 0: not in flight */
     unsigned index;
+    bool fed; /* live readers may find it: others are used again before it */
 };
 
 struct sluice_stages {
@@ -48,10 +54,18 @@ struct sluice_stages {
     bool registered; /* buffers are known to the kernel */
     bool refusal_told;
     uint8_t *memory;
-    struct sluice_stage stage[SLUICE_STAGES];
+    struct sluice_feed feed; /* owns the memory when it is open */
+    unsigned count;
+    struct sluice_stage *stage; /* count of them */
+    unsigned *free;             /* indices, a ring: the next to be used first */
+    unsigned free_first, free_count;
 };
 
-enum sluice_status sluice_stages_init(struct sluice_stages *stages, struct sluice_error *error);
+/* `live`: what is kept for live readers; NULL or 0 bytes: nothing. Where shared memory is not to be
+ * had there is no feed, and the log says so. */
+enum sluice_status sluice_stages_init(struct sluice_stages *stages,
+                                      const struct sluice_feed_settings *live,
+                                      struct sluice_error *error);
 void sluice_stages_close(struct sluice_stages *stages);
 
 /* Appends to the target's piece at `position`, which must follow what is in it, or be aligned. Full

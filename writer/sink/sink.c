@@ -108,6 +108,17 @@ static enum sluice_status add_directory(struct sluice_sink *sink, size_t index,
     return SLUICE_OK;
 }
 
+static enum sluice_status create_driver(struct sluice_sink *sink, struct sluice_error *error)
+{
+    const struct sluice_feed_settings live = {
+        .directory = SLUICE_FEED_DIRECTORY,
+        .bytes = sink->settings->live_memory_bytes,
+        .mode = sink->settings->mode,
+        .group = sink->has_gid ? &sink->gid : NULL,
+    };
+    return sluice_direct_create(&sink->direct, &live, error);
+}
+
 enum sluice_status sluice_sink_init(struct sluice_sink *sink, struct sluice_error *error)
 {
     const struct sluice_writer_settings *settings = sink->settings;
@@ -124,7 +135,7 @@ enum sluice_status sluice_sink_init(struct sluice_sink *sink, struct sluice_erro
     for (size_t i = 0; status == SLUICE_OK && i < settings->directory_count; i++)
         status = add_directory(sink, i, error);
     if (status == SLUICE_OK && settings->io == SLUICE_IO_DIRECT)
-        status = sluice_direct_create(&sink->direct, error);
+        status = create_driver(sink, error);
     return status;
 }
 

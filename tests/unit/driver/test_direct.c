@@ -180,7 +180,7 @@ static void no_metadata_is_written_before_its_payloads(void **state)
     struct stat there;
     hid_t images, column;
     void *descriptor;
-    assert_int_equal(sluice_direct_create(&direct, NULL), SLUICE_OK);
+    assert_int_equal(sluice_direct_create(&direct, NULL, NULL), SLUICE_OK);
     hid_t file = create(direct, &images, &column);
     watching = true;
     for (unsigned i = 0; i < IMAGES; i++) {
@@ -210,7 +210,7 @@ static void a_payload_that_cannot_be_written_fails_the_flush_with_its_reason(voi
     struct sluice_direct *direct;
     struct sluice_error error = {0};
     hid_t images, column;
-    assert_int_equal(sluice_direct_create(&direct, NULL), SLUICE_OK);
+    assert_int_equal(sluice_direct_create(&direct, NULL, NULL), SLUICE_OK);
     hid_t file = create(direct, &images, &column);
     assert_true(write_image(direct, images, 0) >= 0);
     fault_code = ENOSPC;
@@ -240,7 +240,7 @@ static void abandoned_files_keep_no_descriptor_and_are_in_nobodys_way(void **sta
     struct sluice_direct *direct;
     hid_t images, column;
     void *descriptor;
-    assert_int_equal(sluice_direct_create(&direct, NULL), SLUICE_OK);
+    assert_int_equal(sluice_direct_create(&direct, NULL, NULL), SLUICE_OK);
     int before = count_descriptors();
     for (int i = 0; i < 20; i++) {
         hid_t file = create(direct, &images, &column);

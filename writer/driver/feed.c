@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * DESIGN. The file is made without a name, allocated for real (a store into a hole of a full
+ * file system would be a SIGBUS), locked, and only then linked: so a named one that nobody locks is
+ * of a dead process, and a process that dies before that leaves nothing.
+ *
+ * Nothing here is waited for and nothing is on the path of an image but two stores a piece. */
+#include "writer/driver/feed.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/atomics.h"
+#include "core/clock.h"
+#include "core/log.h"
+
+#define NAME_TRIES 16
+
+/* Removes it when it is ours and nobody holds it. */
+static void remove_leftover(int directory, const char *name)
+{
+    struct stat there;
+    int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    if (fstat(fd, &there) == 0 && S_ISREG(there.st_mode) && there.st_uid == geteuid() &&
+        flock(fd, LOCK_EX | LOCK_NB) == 0 && unlinkat(directory, name, 0) == 0)
+        sluice_log_debug("writer", "removed what a killed instance left file=%s", name);
+    close(fd);
+}
+
+static void remove_leftovers(const char *path)
+{
+    const struct dirent *entry;
+    DIR *directory = opendir(path);
+    if (directory == NULL)
+        return;
+    while ((entry = readdir(directory)) != NULL)
+        if (strncmp(entry->d_name, SLUICE_FEED_PREFIX, strlen(SLUICE_FEED_PREFIX)) == 0)
+            remove_leftover(dirfd(directory), entry->d_name);
+    closedir(directory);
+}
+
+/* A nameless file of that size, with the permissions of the data files. 0 or errno. */
+static int make_file(struct sluice_feed *feed, const struct sluice_feed_settings *settings)
+{
+    feed->fd = open(settings->directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (feed->fd < 0)
+        return errno;
+    if (settings->group != NULL && fchown(feed->fd, (uid_t)-1, *settings->group) != 0)
+        return errno;
+    if (fchmod(feed->fd, (settings->mode & 0444) | 0600) != 0)
+        return errno;
+    int code = posix_fallocate(feed->fd, 0, (off_t)feed->bytes);
+    if (code == 0 && flock(feed->fd, LOCK_EX | LOCK_NB) != 0)
+        code = errno;
+    return code;
+}
+
+static int map_file(struct sluice_feed *feed, uint32_t piece_bytes)
+{
+    void *map =
+        mmap(NULL, feed->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, feed->fd, 0);
+    if (map == MAP_FAILED)
+        return errno;
+    feed->header = map;
+    feed->entries = (void *)((uint8_t *)map + SLUICE_FEED_ENTRIES);
+    feed->memory = (uint8_t *)map + sluice_feed_pieces_offset(feed->piece_count);
+    *feed->header = (struct sluice_feed_header){
+        .version = SLUICE_FEED_VERSION,
+        .piece_count = feed->piece_count,
+        .piece_bytes = piece_bytes,
+        .entries_offset = SLUICE_FEED_ENTRIES,
+        .pieces_offset = sluice_feed_pieces_offset(feed->piece_count),
+        .pid = getpid(),
+    };
+    memcpy(feed->header->magic, SLUICE_FEED_MAGIC, sizeof(feed->header->magic));
+    return 0;
+}
+
+/* The process' number may be another's too (containers share the directory). */
+static int give_name(struct sluice_feed *feed, const char *directory)
+{
+    char source[64];
+    snprintf(source, sizeof(source), "/proc/self/fd/%d", feed->fd);
+    for (int i = 0; i < NAME_TRIES; i++) {
+        int length = snprintf(feed->path, sizeof(feed->path), "%s/" SLUICE_FEED_PREFIX "%ld-%d",
+                              directory, (long)getpid(), i);
+        if (length < 0 || (size_t)length >= sizeof(feed->path))
+            return ENAMETOOLONG;
+        if (linkat(AT_FDCWD, source, AT_FDCWD, feed->path, AT_SYMLINK_FOLLOW) == 0)
+            return 0;
+        if (errno != EEXIST)
+            return errno;
+    }
+    return EEXIST;
+}
+
+enum sluice_status sluice_feed_open(struct sluice_feed *feed,
+                                    const struct sluice_feed_settings *settings,
+                                    uint32_t piece_count, uint32_t piece_bytes,
+                                    struct sluice_error *error)
+{
+    *feed = (struct sluice_feed){.fd = -1, .piece_count = piece_count};
+    feed->bytes = sluice_feed_pieces_offset(piece_count) + (uint64_t)piece_count * piece_bytes;
+    remove_leftovers(settings->directory);
+    int code = make_file(feed, settings);
+    if (code == 0)
+        code = map_file(feed, piece_bytes);
+    if (code == 0)
+        code = give_name(feed, settings->directory);
+    if (code == 0)
+        return SLUICE_OK;
+    feed->path[0] = '\0'; /* never got it */
+    size_t bytes = feed->bytes;
+    sluice_feed_close(feed);
+    return sluice_error_errno(error, SLUICE_SYSTEM, code, "no %zu bytes of shared memory in %s",
+                              bytes, settings->directory);
+}
+
+void sluice_feed_close(struct sluice_feed *feed)
+{
+    if (feed->path[0] != '\0')
+        unlink(feed->path);
+    if (feed->header != NULL)
+        munmap(feed->header, feed->bytes);
+    if (feed->bytes > 0 && feed->fd >= 0)
+        close(feed->fd); /* and with it the lock */
+    *feed = (struct sluice_feed){.fd = -1};
+}
+
+void sluice_feed_retract(struct sluice_feed *feed, uint32_t piece)
+{
+    if (feed->memory == NULL)
+        return;
+    struct sluice_feed_entry *entry = &feed->entries[piece];
+    const uint64_t sequence = sluice_load_relaxed(&entry->sequence);
+    if (sequence % 2 != 0)
+        return;
+    sluice_store_relaxed(&entry->sequence, sequence + 1);
+    sluice_feed_order(&entry->sequence); /* [edge FEED_RETRACT] */
+}
+
+void sluice_feed_publish(struct sluice_feed *feed, uint32_t piece,
+                         const struct sluice_feed_file *file, uint64_t position, uint64_t bytes)
+{
+    if (feed->memory == NULL || file->birth_ns == 0)
+        return;
+    struct sluice_feed_entry *entry = &feed->entries[piece];
+    const uint64_t sequence = sluice_load_relaxed(&entry->sequence);
+    entry->file = *file;
+    entry->position = position;
+    entry->bytes = bytes;
+    sluice_store_release(&entry->sequence, sequence + 1); /* [edge FEED_PUBLISH] */
+}
+
+void sluice_feed_forget(struct sluice_feed *feed, const struct sluice_feed_file *file)
+{
+    if (feed->memory == NULL)
+        return;
+    for (uint32_t i = 0; i < feed->piece_count; i++)
+        if (feed->entries[i].file.device == file->device &&
+            feed->entries[i].file.inode == file->inode)
+            sluice_feed_retract(feed, i);
+}
