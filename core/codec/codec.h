@@ -85,7 +85,7 @@ bool sluice_codec_block_checksum(struct sluice_span block, size_t decoded_bytes,
 
 /* Bit transpose of `count` elements (a multiple of 8): plane b of the output holds bit b of every
  * element, element i in bit i % 8 of byte i / 8. The inverse undoes it. `in` and `out` must not
- * overlap. Plain C, the reference for faster kernels. */
+ * overlap. The kernel is chosen by core/cpu.h; the result is the same. */
 void sluice_bitshuffle(uint8_t *out, const uint8_t *in, size_t count, size_t element_bytes);
 void sluice_bitunshuffle(uint8_t *out, const uint8_t *in, size_t count, size_t element_bytes);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The bit transpose in plain C: the reference for kernels that use vector instructions.
+ * The bit transpose in plain C: the reference for the kernels with vector instructions, and what
+ * they leave over.
  *
  * Design: eight elements at a time. Byte k of eight elements makes one 64-bit word, an 8 x 8 matrix
  * of bits; transposed, its byte b holds bit b of the eight, which is one byte of plane 8 k + b:
@@ -16,7 +17,7 @@
 #include <endian.h>
 #include <string.h>
 
-#include "core/codec/codec.h"
+#include "core/codec/transpose.h"
 
 /* Swaps bit 8 i + j with bit 8 j + i: blocks of 1, 2 and 4 bits across the diagonal. */
 static inline uint64_t transpose_8x8(uint64_t x)
@@ -85,14 +86,15 @@ static inline void store(uint8_t *to, uint64_t word)
     memcpy(to, &word, sizeof word);
 }
 
-static inline void shuffle(uint8_t *out, const uint8_t *in, size_t count, size_t element_bytes)
+static inline void shuffle(uint8_t *out, const uint8_t *in, size_t first, size_t count,
+                           size_t element_bytes, size_t low_bytes)
 {
     const size_t plane_bytes = count / 8, group_bytes = 8 * element_bytes;
 
-    for (size_t byte = 0; byte < element_bytes; byte++) {
+    for (size_t byte = 0; byte < low_bytes; byte++) {
         const uint8_t *from = in + byte;
         uint8_t *to = out + byte * 8 * plane_bytes;
-        size_t group = 0;
+        size_t group = first / 8;
 
         for (; group + 8 <= plane_bytes; group += 8) {
             uint64_t words[8];
@@ -111,14 +113,15 @@ static inline void shuffle(uint8_t *out, const uint8_t *in, size_t count, size_t
     }
 }
 
-static inline void unshuffle(uint8_t *out, const uint8_t *in, size_t count, size_t element_bytes)
+static inline void unshuffle(uint8_t *out, const uint8_t *in, size_t first, size_t count,
+                             size_t element_bytes)
 {
     const size_t plane_bytes = count / 8, group_bytes = 8 * element_bytes;
 
     for (size_t byte = 0; byte < element_bytes; byte++) {
         const uint8_t *from = in + byte * 8 * plane_bytes;
         uint8_t *to = out + byte;
-        size_t group = 0;
+        size_t group = first / 8;
 
         for (; group + 8 <= plane_bytes; group += 8) {
             uint64_t words[8];
@@ -137,44 +140,46 @@ static inline void unshuffle(uint8_t *out, const uint8_t *in, size_t count, size
     }
 }
 
-void sluice_bitshuffle(uint8_t *out, const uint8_t *in, size_t count, size_t element_bytes)
+void sluice_transpose_scalar(uint8_t *out, const uint8_t *in, size_t first, size_t count,
+                             size_t element_bytes, size_t low_bytes)
 {
     switch (element_bytes) {
     case 1:
-        shuffle(out, in, count, 1);
+        shuffle(out, in, first, count, 1, low_bytes);
         break;
     case 2:
-        shuffle(out, in, count, 2);
+        shuffle(out, in, first, count, 2, low_bytes);
         break;
     case 4:
-        shuffle(out, in, count, 4);
+        shuffle(out, in, first, count, 4, low_bytes);
         break;
     case 8:
-        shuffle(out, in, count, 8);
+        shuffle(out, in, first, count, 8, low_bytes);
         break;
     default:
-        shuffle(out, in, count, element_bytes);
+        shuffle(out, in, first, count, element_bytes, low_bytes);
         break;
     }
 }
 
-void sluice_bitunshuffle(uint8_t *out, const uint8_t *in, size_t count, size_t element_bytes)
+void sluice_untranspose_scalar(uint8_t *out, const uint8_t *in, size_t first, size_t count,
+                               size_t element_bytes)
 {
     switch (element_bytes) {
     case 1:
-        unshuffle(out, in, count, 1);
+        unshuffle(out, in, first, count, 1);
         break;
     case 2:
-        unshuffle(out, in, count, 2);
+        unshuffle(out, in, first, count, 2);
         break;
     case 4:
-        unshuffle(out, in, count, 4);
+        unshuffle(out, in, first, count, 4);
         break;
     case 8:
-        unshuffle(out, in, count, 8);
+        unshuffle(out, in, first, count, 8);
         break;
     default:
-        unshuffle(out, in, count, element_bytes);
+        unshuffle(out, in, first, count, element_bytes);
         break;
     }
 }
