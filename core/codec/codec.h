@@ -43,7 +43,8 @@ enum sluice_status sluice_codec_check(enum sluice_encoding encoding, struct slui
 size_t sluice_codec_payload_max(enum sluice_encoding encoding, size_t decoded_bytes);
 
 /* Working memory that a decoder or encoder may keep between calls. Zeroed memory is acceptable;
- * close frees it. One thread at a time. */
+ * close frees it. One thread at a time. A decoder takes no more than the image and the slack. */
+#define SLUICE_CODEC_SLACK_BYTES 256
 struct sluice_codec_scratch {
     uint8_t *data;
     size_t bytes;

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Decoding, block by block along the walk of framing.h. Design: liblz4's safe decoder writes an lz4
- * block where it belongs and a bslz4 block into the scratch, one block large, from which it is
- * un-transposed into place while it is still in the cache. A block must give exactly the bytes that
- * it stands for. The scratch never grows beyond the pixels that the caller itself has room for. */
+ * block where it belongs; a bslz4 block goes through planes.h, decoded into the scratch, one block
+ * large, and un-transposed into place while it is still in the cache. A block must give exactly the
+ * bytes that it stands for. The scratch never grows beyond the pixels that the caller itself has
+ * room for, and the decoder's slack. */
 #include <stdlib.h>
 #include <string.h>
 
 #include <lz4.h>
 
 #include "core/codec/framing.h"
+#include "core/codec/planes.h"
 #include "core/codec/scratch.h"
 
 enum sluice_status sluice_codec_scratch_reserve(struct sluice_codec_scratch *scratch, size_t bytes)
@@ -33,41 +35,50 @@ void sluice_codec_scratch_close(struct sluice_codec_scratch *scratch)
     *scratch = (struct sluice_codec_scratch){0};
 }
 
-static enum sluice_status decode_block(const struct sluice_framing *framing,
-                                       const struct sluice_framing_block *block, uint8_t *out,
+static enum sluice_status decode_bslz4(struct sluice_span payload, size_t element_bytes,
+                                       uint8_t *pixels, size_t decoded_bytes,
                                        struct sluice_codec_scratch *scratch)
 {
-    uint8_t *lz4_out = out;
+    struct sluice_planes walk;
+    struct sluice_planes_block block;
+    enum sluice_status status =
+        sluice_planes_open(&walk, payload, element_bytes, decoded_bytes, scratch);
 
-    if (block->raw) {
-        memcpy(out, block->data.data, block->decoded_bytes);
-        return SLUICE_OK;
+    while (status == SLUICE_OK) {
+        status = sluice_planes_next(&walk, &block);
+        if (status == SLUICE_OK)
+            sluice_planes_pixels(&block, pixels + block.first * element_bytes);
     }
-    if (framing->encoding == SLUICE_ENCODING_BSLZ4) {
-        enum sluice_status status = sluice_codec_scratch_reserve(scratch, block->decoded_bytes);
+    return status == SLUICE_END ? SLUICE_OK : status;
+}
 
+static enum sluice_status decode_lz4(struct sluice_span payload, size_t element_bytes,
+                                     uint8_t *pixels, size_t decoded_bytes)
+{
+    struct sluice_framing framing;
+    struct sluice_framing_block block;
+    enum sluice_status status =
+        sluice_framing_open(&framing, SLUICE_ENCODING_LZ4, payload, element_bytes, decoded_bytes);
+
+    while (status == SLUICE_OK) {
+        status = sluice_framing_next(&framing, &block);
         if (status != SLUICE_OK)
-            return status;
-        lz4_out = scratch->data;
+            break;
+        if (block.raw)
+            memcpy(pixels, block.data.data, block.decoded_bytes);
+        else if (LZ4_decompress_safe((const char *)block.data.data, (char *)pixels,
+                                     (int)block.data.bytes,
+                                     (int)block.decoded_bytes) != (int)block.decoded_bytes)
+            status = SLUICE_MALFORMED;
+        pixels += block.decoded_bytes;
     }
-    if (LZ4_decompress_safe((const char *)block->data.data, (char *)lz4_out, (int)block->data.bytes,
-                            (int)block->decoded_bytes) != (int)block->decoded_bytes)
-        return SLUICE_MALFORMED;
-    if (framing->encoding == SLUICE_ENCODING_BSLZ4)
-        sluice_bitunshuffle(out, lz4_out, block->decoded_bytes / framing->element_bytes,
-                            framing->element_bytes);
-    return SLUICE_OK;
+    return status == SLUICE_END ? SLUICE_OK : status;
 }
 
 enum sluice_status sluice_codec_decode(enum sluice_encoding encoding, struct sluice_span payload,
                                        size_t element_bytes, void *pixels, size_t decoded_bytes,
                                        struct sluice_codec_scratch *scratch)
 {
-    struct sluice_framing framing;
-    struct sluice_framing_block block;
-    enum sluice_status status;
-    uint8_t *out = pixels;
-
     if (encoding == SLUICE_ENCODING_NONE) {
         if (payload.bytes != decoded_bytes)
             return SLUICE_MISMATCH;
@@ -77,13 +88,7 @@ enum sluice_status sluice_codec_decode(enum sluice_encoding encoding, struct slu
     }
     if (encoding == SLUICE_ENCODING_LZ4_BLOCK)
         return sluice_block_decode(payload, pixels, decoded_bytes);
-    status = sluice_framing_open(&framing, encoding, payload, element_bytes, decoded_bytes);
-    while (status == SLUICE_OK) {
-        status = sluice_framing_next(&framing, &block);
-        if (status == SLUICE_OK) {
-            status = decode_block(&framing, &block, out, scratch);
-            out += block.decoded_bytes;
-        }
-    }
-    return status == SLUICE_END ? SLUICE_OK : status;
+    return encoding == SLUICE_ENCODING_BSLZ4
+               ? decode_bslz4(payload, element_bytes, pixels, decoded_bytes, scratch)
+               : decode_lz4(payload, element_bytes, pixels, decoded_bytes);
 }
