@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -27,8 +26,6 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "core/log.h"
-
-#define KEEP_BYTES (64 << 20)
 
 const struct option sluice_options_ingest[] = {
     {"config", required_argument, NULL, 'c'}, {"set", required_argument, NULL, 's'},
@@ -181,17 +178,13 @@ static bool configure(struct ingest *ingest, const struct sluice_cli_settings *s
 
 /* ---- life ---- */
 
-/* libzmq allocates each message on its own thread and we free it on ours, and glibc gives free
- * memory of such a thread's heap back to the system, which has to clear it again for the next
- * message. So there is one heap, and it keeps what it has: the ring bounds how much that is, and no
- * page is touched for the first time once the ring has been full. Messages above the largest
- * threshold there is (32 MiB) are mapped one by one all the same. */
-static void keep_memory(void)
+/* Bytes that waiting messages may hold at most; what libzmq holds before them comes on top, and
+ * the heap then simply grows on. */
+static enum sluice_status place_memory(struct ingest *ingest, struct sluice_error *error)
 {
-    mallopt(M_ARENA_MAX, 1);
-    mallopt(M_MMAP_THRESHOLD, KEEP_BYTES / 2);
-    mallopt(M_TRIM_THRESHOLD, -1);
-    mallopt(M_TOP_PAD, KEEP_BYTES);
+    struct sluice_memory_settings settings = ingest->config.memory;
+    settings.heap_bytes = ingest->config.source.memory_bytes_max;
+    return sluice_memory_configure(&settings, error);
 }
 
 /* Whoever runs it says by the umask who may look. */
@@ -391,7 +384,6 @@ int sluice_verb_ingest(int argc, char **argv)
         sluice_config_close(&ingest.config);
         return code;
     }
-    keep_memory();
     sluice_supervisor_open(&ingest.supervisor);
     /* Before any thread is made, libzmq's too: signals are the main thread's. */
     sigemptyset(&signals);
@@ -402,7 +394,10 @@ int sluice_verb_ingest(int argc, char **argv)
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
 
-    status = create(&ingest, &error);
+    status = place_memory(&ingest, &error);
+    if (status == SLUICE_OK) {
+        status = create(&ingest, &error);
+    }
     if (status != SLUICE_OK) {
         fprintf(stderr, "sluice ingest: %s\n", error.message);
         sluice_supervisor_status(&ingest.supervisor, "%s", error.message);

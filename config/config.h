@@ -15,6 +15,7 @@
 #include "core/agent.h"
 #include "core/error.h"
 #include "core/log.h"
+#include "core/memory.h"
 #include "ingest/encode/settings.h"
 #include "ingest/source/settings.h"
 #include "writer/settings.h"
@@ -43,6 +44,7 @@ struct sluice_config {
     struct sluice_encode_settings codec;
     struct sluice_writer_settings writer;
     struct sluice_agent_settings writer_agent;
+    struct sluice_memory_settings memory;
     const char *notify_endpoint, *notify_curve_secret_file;
     const char *http_listen, *http_token_file, *http_host_names;
     uint32_t http_connections_max;

@@ -31,10 +31,15 @@ struct sluice_memory_settings {
     enum sluice_huge_pages huge_pages;
     bool lock;     /* nothing of the process is ever paged out */
     int numa_node; /* where memory is taken from while there is some; -1: any */
+    /* malloc's heap, where libzmq puts what it receives. Kept: one for all threads, nothing of it
+     * is mapped or given back once it has grown. */
+    bool heap_kept;
+    uint64_t heap_bytes;  /* kept: to be in huge pages as far as it grows */
+    uint64_t ready_bytes; /* kept: faulted in at once */
 };
 
-/* For the whole process; before it regions are mapped as with AUTO. CONFIG with what to raise when
- * memory cannot be locked or the node does not exist. */
+/* For the whole process, once; before it regions are mapped as with AUTO. CONFIG with what to raise
+ * when memory cannot be locked or the node does not exist. */
 enum sluice_status sluice_memory_configure(const struct sluice_memory_settings *settings,
                                            struct sluice_error *error);
 

@@ -38,6 +38,7 @@ struct sluice_source_settings {
     uint64_t id_jump_max;
     uint32_t receive_hwm;          /* messages that libzmq may hold for us */
     uint32_t receive_buffer_bytes; /* SO_RCVBUF; 0: the system's */
+    int io_cpu;                    /* of libzmq's thread; -1: any */
     uint32_t slots;                /* of the ring */
     uint64_t memory_bytes_max;     /* of messages in slots */
     enum sluice_overflow overflow;

@@ -12,6 +12,7 @@
 #include "ingest/source/source.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -242,10 +243,24 @@ const char *sluice_source_endpoint(const struct sluice_source *source)
     return source->endpoint;
 }
 
+/* Before the first socket, which starts the thread. libzmq aborts on a CPU that cannot be had. */
+static void pin_io_thread(void *context, int cpu)
+{
+    cpu_set_t allowed;
+    if (cpu < CPU_SETSIZE && sched_getaffinity(0, sizeof(allowed), &allowed) == 0 &&
+        CPU_ISSET((size_t)cpu, &allowed)) {
+        zmq_ctx_set(context, ZMQ_THREAD_AFFINITY_CPU_ADD, cpu);
+        return;
+    }
+    sluice_log_warning("source", "libzmq's thread cannot run on cpu %d, it runs on any", cpu);
+}
+
 static enum sluice_status open_socket(struct sluice_source *source, struct sluice_error *error)
 {
     const struct sluice_source_settings *settings = &source->settings;
     source->context = zmq_ctx_new();
+    if (source->context != NULL && settings->io_cpu >= 0)
+        pin_io_thread(source->context, settings->io_cpu);
     if (source->context != NULL)
         source->socket =
             zmq_socket(source->context, settings->socket == SLUICE_SOCKET_SUB ? ZMQ_SUB : ZMQ_PULL);

@@ -16,6 +16,7 @@
 void bench_open_with(struct bench *bench, enum sluice_overflow overflow, int64_t idle_timeout_ns)
 {
     const struct sluice_source_settings settings = {
+        .io_cpu = -1,
         .endpoint = "tcp://127.0.0.1:*",
         .bind = true,
         .idle_timeout_ns = idle_timeout_ns,
