@@ -184,7 +184,18 @@ static enum sluice_status place_memory(struct ingest *ingest, struct sluice_erro
 {
     struct sluice_memory_settings settings = ingest->config.memory;
     settings.heap_bytes = ingest->config.source.memory_bytes_max;
-    return sluice_memory_configure(&settings, error);
+    const enum sluice_status status = sluice_memory_configure(&settings, error);
+    if (status != SLUICE_OK) {
+        return status;
+    }
+    const struct sluice_memory_use use = sluice_memory_use();
+    char transparent[32];
+    sluice_memory_transparent(transparent, sizeof(transparent));
+    const bool none = settings.huge_pages != SLUICE_HUGE_OFF && strcmp(transparent, "never") == 0;
+    sluice_log_info("memory", "resident=%" PRIu64 "MiB huge_pages=%" PRIu64 "MiB%s",
+                    use.resident_bytes >> 20, use.huge_bytes >> 20,
+                    none ? " (the system has transparent ones switched off)" : "");
+    return SLUICE_OK;
 }
 
 /* Whoever runs it says by the umask who may look. */

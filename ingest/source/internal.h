@@ -2,11 +2,12 @@
  *
  * The inside of the source agent, shared by source.c (cycle, socket, life), decode.c (which
  * protocol, what the message says), deliver.c (what it means for the open series, and which frames
- * follow from it), acquisition.c (streams without start and end) and requests.c (arm and stop from
- * outside). Not for other rooms. */
+ * follow from it), acquisition.c (streams without start and end), requests.c (arm and stop from
+ * outside) and faults.c (page faults, counted). Not for other rooms. */
 #ifndef SLUICE_INGEST_SOURCE_INTERNAL_H
 #define SLUICE_INGEST_SOURCE_INTERNAL_H
 
+#include "core/memory.h"
 #include "ingest/protocol/protocol.h"
 #include "ingest/source/monitor.h"
 #include "ingest/source/numbering.h"
@@ -28,6 +29,13 @@ struct sluice_source_requests {
     uint64_t stop_done;
     bool stopping;         /* a series is being drained for it */
     uint64_t messages_end; /* at this count of messages the draining is over */
+};
+
+/* Page faults of the process (faults.c). */
+struct sluice_source_faults {
+    bool counting; /* since the first image of the open series */
+    int64_t looked_ns;
+    struct sluice_page_faults first;
 };
 
 struct sluice_source {
@@ -62,6 +70,7 @@ struct sluice_source {
     enum sluice_status decode_status;
     struct sluice_error decode_error;
 
+    struct sluice_source_faults faults;
     bool socket_empty; /* the last receive found nothing */
     bool stopping, finished;
     uint64_t stop_messages_left;
@@ -81,6 +90,8 @@ enum sluice_status sluice_source_deliver(struct sluice_source *source);
 void sluice_source_close_series(struct sluice_source *source, enum sluice_ended_by ended_by);
 void sluice_source_push_control(struct sluice_source *source, enum sluice_frame_kind kind,
                                 struct sluice_series *series);
+/* faults.c: once a cycle, behind the receiving. */
+void sluice_source_count_faults(struct sluice_source *source, int64_t now_ns);
 /* encrypt.c: before bind or connect; CONFIG for keys that cannot be used. */
 enum sluice_status sluice_source_encrypt(const struct sluice_source_settings *settings,
                                          void *socket, struct sluice_error *error);

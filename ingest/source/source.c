@@ -134,6 +134,7 @@ static int do_work(void *context)
         work += sluice_source_look_at_requests(source);
         look_at_stop(source);
     }
+    sluice_source_count_faults(source, begin_ns);
     sluice_counter_set(source->ports.counters, SLUICE_COUNTER_SOURCE_SLOTS_USED,
                        sluice_slots_used(&source->slots));
     sluice_counter_set(source->ports.counters, SLUICE_COUNTER_SOURCE_SLOT_BYTES,

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include <cmocka.h>
@@ -311,6 +312,55 @@ static void another_protocol_is_taken_up_between_series_and_by_its_start_within_
     bench_close(&bench);
 }
 
+#define FAULT_PAGES 500
+
+/* Each takes a page fault. */
+__attribute__((no_sanitize("address", "thread"))) static void touch_new_pages(void)
+{
+    const size_t page = 4096;
+    unsigned char *pages =
+        mmap(NULL, FAULT_PAGES * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(pages != MAP_FAILED);
+    madvise(pages, FAULT_PAGES * page, MADV_NOHUGEPAGE);
+    for (size_t i = 0; i < FAULT_PAGES; i++)
+        pages[i * page] = 1;
+    munmap(pages, FAULT_PAGES * page);
+}
+
+static void page_faults_are_counted_from_the_first_image_to_the_close(void **state)
+{
+    (void)state;
+    struct bench bench;
+    uint32_t slot;
+    bench_open(&bench, SLUICE_OVERFLOW_WAIT);
+    touch_new_pages(); /* before: not counted */
+    send_image(&bench, 0);
+    work_until(&bench, SLUICE_COUNTER_SOURCE_IMAGES, 1);
+    const uint64_t first = count_of(&bench, SLUICE_COUNTER_SOURCE_FAULTS_MINOR);
+    assert_true(first < FAULT_PAGES);
+    touch_new_pages();
+    (void)sluice_source_agent_ops.do_work(bench.source); /* looked at a moment ago */
+    assert_int_equal(count_of(&bench, SLUICE_COUNTER_SOURCE_FAULTS_MINOR), first);
+    sluice_clock_fake_advance(&bench.clock, 100 * SLUICE_NS_PER_MS);
+    (void)sluice_source_agent_ops.do_work(bench.source);
+    assert_in_range(count_of(&bench, SLUICE_COUNTER_SOURCE_FAULTS_MINOR), first + FAULT_PAGES,
+                    first + 2 * FAULT_PAGES);
+    take_open(&bench);
+    take_image(&bench, 0);
+    touch_new_pages();
+    send_end(&bench);
+    work_until(&bench, SLUICE_COUNTER_SOURCE_ENDS, 1);
+    (void)sluice_source_agent_ops.do_work(bench.source);
+    const uint64_t whole = count_of(&bench, SLUICE_COUNTER_SOURCE_FAULTS_MINOR);
+    assert_true(whole >= first + 2 * FAULT_PAGES);
+    (void)next_frame(&bench, SLUICE_FRAME_CLOSE, &slot);
+    touch_new_pages(); /* behind: not counted */
+    sluice_clock_fake_advance(&bench.clock, SLUICE_NS_PER_S);
+    (void)sluice_source_agent_ops.do_work(bench.source);
+    assert_int_equal(count_of(&bench, SLUICE_COUNTER_SOURCE_FAULTS_MINOR), whole);
+    bench_close(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -321,6 +371,7 @@ int main(void)
         cmocka_unit_test(a_stop_closes_what_is_open_and_goes_on),
         cmocka_unit_test(a_stop_waits_for_an_image_that_waits_for_a_slot),
         cmocka_unit_test(an_arm_is_passed_on_behind_what_came_before),
+        cmocka_unit_test(page_faults_are_counted_from_the_first_image_to_the_close),
     };
     return cmocka_run_group_tests_name("source", tests, NULL, NULL);
 }
