@@ -182,7 +182,15 @@ static enum sluice_status run(const struct sluice_simulate_options *options,
     struct sluice_simulation_settings settings = make_settings(options, &capture);
     struct sluice_simulation_report report;
     struct sluice_json json = {0};
+    if (options->stamps)
+        status =
+            sluice_stamps_create(options->stamps, settings.image_count, &settings.stamps, error);
+    if (status != SLUICE_OK) {
+        sluice_capture_close(&capture);
+        return status;
+    }
     status = sluice_simulate(&settings, &report, error);
+    sluice_stamps_close(settings.stamps);
     sluice_simulation_report_json(&report, options->seed, &json);
     if (status != SLUICE_USAGE)
         printf("%s\n", json.failed ? "{}" : json.text);

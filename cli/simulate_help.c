@@ -36,6 +36,8 @@ static void print_general(void)
            "                       unique ids and dates are new in every run\n"
            "  --untagged           without the CBOR self-description tag in front\n"
            "  --start-delay S      wait so long after a receiver has connected; default 0\n"
+           "  --stamps FILE        when each image was sent, for `sluice bench` (a new file; one\n"
+           "                       series)\n"
            "  --connect-timeout S  give up when no receiver is there for so long; 0 = never;\n"
            "                       default 60\n"
            "  --linger S           at the end, time for what is still queued; default 30\n",

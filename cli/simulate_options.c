@@ -48,6 +48,7 @@ enum option_code {
     OPTION_UNTAGGED,
     OPTION_LINGER,
     OPTION_START_DELAY,
+    OPTION_STAMPS,
     OPTION_CONNECT_TIMEOUT,
     OPTION_LIST,
     OPTION_HELP,
@@ -84,6 +85,7 @@ const struct option sluice_options_simulate[] = {
     {"untagged", no_argument, NULL, OPTION_UNTAGGED},
     {"linger", required_argument, NULL, OPTION_LINGER},
     {"start-delay", required_argument, NULL, OPTION_START_DELAY},
+    {"stamps", required_argument, NULL, OPTION_STAMPS},
     {"connect-timeout", required_argument, NULL, OPTION_CONNECT_TIMEOUT},
     {"list", no_argument, NULL, OPTION_LIST},
     {"help", no_argument, NULL, OPTION_HELP},
@@ -255,6 +257,9 @@ static enum sluice_status take(struct sluice_simulate_options *options, int code
     case OPTION_ENDPOINT:
         options->endpoint = optarg;
         return SLUICE_OK;
+    case OPTION_STAMPS:
+        options->stamps = optarg;
+        return SLUICE_OK;
     case OPTION_BIND:
         options->bind = true;
         return SLUICE_OK;
@@ -350,6 +355,8 @@ static enum sluice_status check(const struct sluice_simulate_options *options,
         return sluice_error_set(error, SLUICE_USAGE,
                                 "--detector: \"%s\" is not known; --list names them",
                                 options->detector);
+    if (options->stamps && (options->verbatim || options->series != 1))
+        return sluice_error_set(error, SLUICE_USAGE, "--stamps is for one series, not --verbatim");
     if (options->verbatim &&
         (options->detector || options->images || options->series != 1 || options->has_series_id ||
          options->burst || options->untagged || options->faults.count > 0))

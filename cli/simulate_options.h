@@ -14,6 +14,7 @@
 
 struct sluice_simulate_options {
     const char *endpoint, *replay, *detector, *date, *header_appendix, *image_appendix;
+    const char *stamps;    /* file */
     const char *only_made; /* an option given that makes sense for made frames only */
     bool bind, connect, publish, untagged, verbatim;
     bool has_protocol, has_seed, has_series_id, has_encoding, has_header, has_rotation;

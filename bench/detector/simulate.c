@@ -242,6 +242,8 @@ static enum sluice_status do_step(struct run *run, const struct sluice_step *ste
             return SLUICE_OK;
         if (status == SLUICE_NO_MEMORY)
             sluice_error_set(error, status, "no memory for a message");
+        if (status == SLUICE_OK && run->settings->stamps && step->kind == SLUICE_STEP_IMAGE)
+            sluice_stamps_put(run->settings->stamps, step->id, now());
         if (status == SLUICE_OK)
             status = sluice_sender_send(&run->sender, &message, 0, error);
     }

@@ -10,6 +10,7 @@
 #include "bench/detector/faults.h"
 #include "bench/detector/messages.h"
 #include "bench/detector/sender.h"
+#include "bench/detector/stamps.h"
 #include "core/json.h"
 
 struct sluice_simulation_settings {
@@ -31,6 +32,7 @@ struct sluice_simulation_settings {
     int64_t start_delay_ns;  /* after a receiver has connected */
     int64_t linger_ns;       /* for what is still queued at the end */
     size_t buffer_bytes_max;
+    struct sluice_stamps *stamps; /* gets the time of each image of the plan; NULL: nobody asks */
 };
 
 /* What became of one series. images = every message that was neither start nor end. */
