@@ -12,8 +12,8 @@
 
 struct sluice_floor_settings {
     const char *endpoint; /* connected to, as `sluice ingest` does */
-    const char *file;     /* each message is written here by one pwrite; NULL: dropped */
-    uint64_t images;      /* it ends after so many, their start and their end message */
+    const char *file; /* each message is written here, in pieces of at most 1 MiB; NULL: dropped */
+    uint64_t images;  /* it ends after so many, their start and their end message */
 };
 
 /* Received or written from the first image complete to the last message, or the close of the file.

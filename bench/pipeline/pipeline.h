@@ -11,23 +11,26 @@
 
 #define SLUICE_BENCH_SETS_MAX        8
 #define SLUICE_BENCH_DIRECTORIES_MAX 8
+#define SLUICE_BENCH_RATES_MAX       8
 #define SLUICE_BENCH_REPEAT_MAX      1000
-
-/* What is asked of Sluice (issue of the main path: r500k3 to disk). Where the disk itself takes
- * less than that rate, its own is what can be reached. */
-#define SLUICE_TARGET_RATE_OF_DROP  0.6
-#define SLUICE_TARGET_CPU_OF_PWRITE 1.3
+#define SLUICE_BENCH_CASES_MAX       512
+#define SLUICE_BENCH_REASON_BYTES    256
 
 struct sluice_bench_settings {
     const char *program, *other; /* other: NULL for none */
+    const char *python;          /* interpreter of the peer; NULL: none, for this reason: */
+    char python_reason[SLUICE_BENCH_REASON_BYTES];
     const struct sluice_bench_set *sets[SLUICE_BENCH_SETS_MAX];
     uint32_t set_count;
     const char *replay; /* for r500k3, before what is found; NULL: look for it */
-    bool made;          /* no captured messages, whatever is there */
+    bool made;          /* no captured data, whatever is there */
     const char *directories[SLUICE_BENCH_DIRECTORIES_MAX];
     uint32_t directory_count;
     bool burst, paced;
-    double rate_hz;  /* of paced */
+    /* Of paced: Hz; below 0: so much of what ingest reached in the burst (-0.8: 80 %). */
+    double rates[SLUICE_BENCH_RATES_MAX];
+    uint32_t rate_count;
+    bool reader;     /* a live reader beside ingest in bursts too */
     uint64_t images; /* 0: as the set says */
     uint32_t repeat;
     bool quick;
@@ -36,16 +39,34 @@ struct sluice_bench_settings {
     const volatile sig_atomic_t *stop;
 };
 
-struct sluice_bench_case {
+/* What one case measures. */
+struct sluice_bench_plan {
     const struct sluice_bench_set *set;
     const char *directory;
-    char replay[4096]; /* empty: made */
-    char file_system[32];
     double rate_hz; /* 0: burst */
+    double share;   /* of the maximum that rate_hz is; 0: it was given in Hz */
     uint64_t images;
+    uint32_t repeat;
+    bool receivers[SLUICE_RECEIVER_COUNT];
+    bool watch; /* first and last tenth */
+};
+
+struct sluice_bench_case {
+    struct sluice_bench_plan plan;
+    bool is_captured;
+    char file_system[32];
     uint32_t round_count;        /* of each receiver */
-    uint32_t receiver_count;     /* 4, or 5 with another build */
-    struct sluice_round *rounds; /* [round][receiver] */
+    struct sluice_round *rounds; /* [round][SLUICE_RECEIVER_COUNT] */
+    bool has_skipped;            /* planned, and could not be run at all: */
+    char skipped[SLUICE_BENCH_REASON_BYTES];
+};
+
+/* Folders of messages that are made once a run, below one directory that is removed at the end. */
+struct sluice_bench_scratch {
+    char path[2048];
+    struct sluice_set_folder folders[SLUICE_BENCH_SETS_MAX];
+    const struct sluice_bench_set *sets[SLUICE_BENCH_SETS_MAX];
+    uint32_t count;
 };
 
 struct sluice_bench_results {
@@ -53,16 +74,41 @@ struct sluice_bench_results {
     const struct sluice_bench_settings *settings;
     struct sluice_bench_case *cases;
     uint32_t case_count;
-    bool all_valid;
+    bool all_valid; /* of our own rounds */
+    struct sluice_bench_scratch scratch;
 };
 
-/* Fills `results`, also with what was measured before an error; close frees them. `on_case` is
- * called after each case. AGAIN: stopped; else as sluice_round_run. */
+/* Called after each case. */
 typedef void sluice_bench_on_case(const struct sluice_bench_case *result);
-enum sluice_status sluice_bench_run(const struct sluice_bench_settings *settings,
-                                    sluice_bench_on_case *on_case,
-                                    struct sluice_bench_results *results,
-                                    struct sluice_error *error);
+
+/* Begins: looks at the machine, makes room. Close frees and removes everything, also after an
+ * error. */
+enum sluice_status sluice_bench_open(const struct sluice_bench_settings *settings,
+                                     struct sluice_bench_results *results,
+                                     struct sluice_error *error);
 void sluice_bench_results_close(struct sluice_bench_results *results);
+
+/* Every directory, set and mode of the settings. AGAIN: stopped; else as sluice_round_run. */
+enum sluice_status sluice_bench_run(struct sluice_bench_results *results,
+                                    sluice_bench_on_case *on_case, struct sluice_error *error);
+
+/* One case more. *result is it, borrowed until close. */
+enum sluice_status sluice_bench_run_case(struct sluice_bench_results *results,
+                                         const struct sluice_bench_plan *plan,
+                                         const struct sluice_bench_case **result,
+                                         struct sluice_error *error);
+
+/* The receivers that make sense in a mode, with these settings. */
+void sluice_bench_receivers(const struct sluice_bench_settings *settings, bool paced,
+                            bool receivers[SLUICE_RECEIVER_COUNT]);
+/* Images of a round: as asked for, as the set has them, or as many as `seconds` of a rate give. */
+uint64_t sluice_bench_images(const struct sluice_bench_settings *settings,
+                             const struct sluice_bench_set *set, double rate_hz, double seconds);
+
+/* Can this interpreter be the peer? False: why not. */
+bool sluice_bench_python_works(const char *python, char *reason, size_t bytes);
+
+/* A line on stderr with the time since the first. */
+void sluice_bench_progress(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -1,22 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The data sets of the benchmark, by name, as options of `sluice simulate`. Static data. */
+ * The data sets of the benchmark, by name. Each becomes, once a run, a folder of captured messages
+ * that all senders of that set replay: real ones where the shared data is there, else made ones.
+ * One thread. */
 #ifndef SLUICE_BENCH_PIPELINE_SETS_H
 #define SLUICE_BENCH_PIPELINE_SETS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "bench/pipeline/process.h"
+#include "core/error.h"
+#include "core/frame.h"
+
+#define SLUICE_SET_KEYS_MAX 4
+
+/* What a set is made of, where the shared data is there. */
+enum sluice_set_source {
+    SLUICE_SET_MESSAGES, /* the captured messages as they are */
+    SLUICE_SET_PLANE,    /* their first plane */
+    SLUICE_SET_COUNTS,   /* captured counts, tiled or cut */
+};
 
 struct sluice_bench_set {
     const char *name;
-    const char *captured; /* folder below data/stream2 of the shared data; NULL: always made */
-    const char *detector; /* the model it is made of, where there is no captured data */
-    const char *channels, *encoding;
+    enum sluice_set_source source;
+    const char *detector; /* the model whose frames they are, real or made */
+    uint32_t channels;
+    enum sluice_encoding encoding;
+    uint32_t distinct;     /* frames, where they are tiled or made */
     uint64_t images;       /* of a burst, unless told otherwise */
     uint64_t quick_images; /* of a smoke test */
     uint32_t bytes_about;  /* of an image message, for the space that a round needs */
+    const char *keys[SLUICE_SET_KEYS_MAX]; /* of `sluice ingest`, NULL where there are no more */
     const char *description;
 };
 
@@ -24,12 +39,20 @@ struct sluice_bench_set {
 const struct sluice_bench_set *sluice_bench_set_at(uint32_t index);
 const struct sluice_bench_set *sluice_bench_set_find(const char *name);
 
-/* Where the captured messages of a set are: in $SLUICE_SHARED, or in ../shared seen from here.
- * False: there are none, and its frames are made. */
+/* Where the real frames or messages of a set are. False: there are none. */
 bool sluice_bench_set_captured(const struct sluice_bench_set *set, char *path, size_t bytes);
 
-/* Adds --replay or --detector and what belongs to it. `replay` is borrowed; NULL: made. */
-void sluice_bench_set_arguments(const struct sluice_bench_set *set, const char *replay,
-                                struct sluice_arguments *arguments);
+struct sluice_set_folder {
+    char path[4096];
+    bool is_captured;
+    double image_bytes; /* mean of the image messages; 0: not known before they are sent */
+};
+
+/* Makes the folder below `scratch`, unless captured messages can be replayed where they are.
+ * `replay`: messages to use in place of the set's own (NULL: none); `made`: no captured data. */
+enum sluice_status sluice_bench_set_prepare(const struct sluice_bench_set *set, const char *scratch,
+                                            const char *replay, bool made,
+                                            struct sluice_set_folder *folder,
+                                            struct sluice_error *error);
 
 #endif

@@ -1,80 +1,160 @@
 # SPDX-License-Identifier: Apache-2.0
 """`sluice bench` for a moment, on made frames: every round is valid, the figures of the JSON follow
-from its rounds, nothing is left behind, and wrong usage is said. Times are not judged."""
+from its rounds, nothing is left behind, peers that are not there or die are said, and so is wrong
+usage. Times are not judged."""
 import json
 import os
+import stat
 import subprocess
 import sys
 import tempfile
 
 BIN = sys.argv[1]
-RECEIVERS = ["pull-and-drop", "pull-and-pwrite", "disk, O_DIRECT", "sluice ingest"]
+DROP, PWRITE, DISK, INGEST, LIVE, PYTHON = (
+    "pull-and-drop", "pull-and-pwrite", "disk, O_DIRECT", "sluice ingest", "ingest + reader",
+    "python peer")
+STAGES = ["received", "written", "visible", "read"]
 
 
 def run(*arguments, directory="."):
+    environment = dict(os.environ, TMPDIR=directory)  # messages are made there, too
     return subprocess.run([BIN, "bench", *arguments], cwd=directory, capture_output=True,
-                          text=True, timeout=240)
+                          text=True, timeout=240, env=environment)
 
 
 def near(a, b):
     return abs(a - b) <= 1e-6 * max(abs(a), abs(b))
 
 
-def check_case(case):
-    images = case["images"]
-    assert [r["receiver"] for r in case["receivers"]] == RECEIVERS
-    assert len(case["rounds"]) == 2 * len(RECEIVERS), "every round is kept"
+def check_latencies(case, round_):
+    """A live reader sees every image at every stage, in order; others are not timed."""
+    path = round_["sent_to_ms"]
+    if round_["receiver"] == PYTHON and case["mode"] == "paced":
+        assert list(path) == ["visible"], path
+    elif round_["receiver"] == LIVE:
+        assert list(path) == STAGES, path
+        for before, after in zip(STAGES, STAGES[1:]):
+            assert path[before]["p50"] <= path[after]["p50"], path
+    else:
+        assert path == {}, path
+    for stage in path.values():
+        values = [stage[q] for q in ("p50", "p90", "p99", "p99.9", "max")]
+        assert values == sorted(values) and values[0] > 0, stage
+
+
+def check_case(case, python):
+    images, paced = case["images"], case["mode"] == "paced"
+    expected = ([DROP, PWRITE] + ([] if paced else [DISK]) + [INGEST] + ([LIVE] if paced else []) +
+                ([PYTHON] if python else []))
+    assert [r["receiver"] for r in case["receivers"]] == expected
+    assert len(case["rounds"]) == 2 * len(expected), "every round is kept"
     for round_ in case["rounds"]:
-        if round_["receiver"] == RECEIVERS[2] and not round_["valid"]:
+        if round_["receiver"] == DISK and round_["skipped"]:
             print("SKIP: the disk's own limit:", round_["reason"])
             continue
         assert round_["valid"], round_["reason"]
         assert round_["images"] == images and round_["bytes"] > 0
         assert round_["seconds"] > 0 and round_["cpu_seconds"] > 0
-        has_latency = round_["receiver"] == "sluice ingest"
-        assert (round_["latency_p50_ms"] is not None) == has_latency
+        assert (round_["latency_p50_ms"] is not None) == (
+            round_["receiver"] in (INGEST, LIVE, PYTHON))
+        check_latencies(case, round_)
     by = {(r["round"], r["receiver"]): r for r in case["rounds"]}
     rates, costs = [], []
     for number in range(2):
-        drop, pwrite, disk, ingest = (by[number, name] for name in RECEIVERS)
-        if disk["valid"]:
+        drop, pwrite, ingest = (by[number, name] for name in (DROP, PWRITE, INGEST))
+        disk = by.get((number, DISK))
+        if disk and disk["valid"]:
             assert disk["bytes"] >= 0.5 * ingest["bytes"], "the disk was given too little"
-        rates.append(drop["seconds"] / ingest["seconds"])
+        rates.append(ingest["bytes"] / ingest["seconds"] / drop["bytes"] * drop["seconds"])
         costs.append(ingest["cpu_seconds"] / pwrite["cpu_seconds"])
-    ingest = case["receivers"][3]
+    ingest = next(r for r in case["receivers"] if r["receiver"] == INGEST)
     assert near(ingest["rate_of_drop"]["median"], sum(rates) / 2)
     assert near(ingest["cpu_of_pwrite"]["median"], sum(costs) / 2)
     assert near(ingest["rate_of_drop"]["max"], max(rates))
 
 
-def main():
-    with tempfile.TemporaryDirectory() as directory:
-        done = run("--quick", "--repeat", "2", "--made", "--set", "tiny", "--set", "r500k3",
-                   "--json", "-", directory=directory)
-        print(done.stderr)
-        assert done.returncode == 0, done.returncode
-        result = json.loads(done.stdout)
-        assert result["all_valid"] and result["quick"] and result["machine"]["cores"] >= 1
-        assert [(c["set"], c["mode"]) for c in result["cases"]] == [
-            ("tiny", "burst"), ("tiny", "paced"), ("r500k3", "burst"), ("r500k3", "paced")]
-        for case in result["cases"]:
-            check_case(case)
-        assert os.listdir(directory) == [], "files are removed"
+def check_measured(directory):
+    done = run("--quick", "--repeat", "2", "--made", "--set", "64x64", "--set", "r500k1",
+               "--rate", "1000", "--json", "-", directory=directory)
+    print(done.stderr)
+    assert done.returncode == 0, done.returncode
+    result = json.loads(done.stdout)
+    assert result["all_valid"] and result["quick"] and result["machine"]["cores"] >= 1
+    assert [(c["set"], c["mode"]) for c in result["cases"]] == [
+        ("64x64", "burst"), ("64x64", "paced"), ("r500k1", "burst"), ("r500k1", "paced")]
+    if result["python"] is None:
+        print("SKIP: python peer:", result["python_skipped"])
+    for case in result["cases"]:
+        check_case(case, result["python"] is not None)
+    assert os.listdir(directory) == [], "files are removed"
 
-        lossy = run("--quick", "--made", "--set", "tiny", "--mode", "burst", "--key",
-                    "source.id_jump_max=1", "--key", "ring.memory_bytes_max=1MiB", "--key",
-                    "ring.overflow=drop", "--key", "ring.slots=1", directory=directory)
-        print(lossy.stdout)
-        assert lossy.returncode == 3 and "INVALID" in lossy.stdout, "lost images are no result"
-        broken = run("--quick", "--made", "--set", "tiny", "--key", "no.such=1",
-                     directory=directory)
-        assert broken.returncode == 1 and "no.such" in broken.stderr, broken.stderr
-        assert os.listdir(directory) == []
+
+def check_rates(directory):
+    """A share of the maximum needs a burst to know it from."""
+    done = run("--quick", "--made", "--set", "64x64", "--rate", "80%", "--no-python", "--json",
+               "-", directory=directory)
+    assert done.returncode == 0, done.stderr
+    burst, paced = json.loads(done.stdout)["cases"]
+    rate = next(r for r in burst["receivers"] if r["receiver"] == INGEST)["images_per_s"]
+    assert near(paced["rate_hz"], 0.8 * rate["median"]) and paced["share_of_maximum"] == 0.8
+    alone = run("--quick", "--made", "--set", "64x64", "--mode", "paced", "--rate", "80%",
+                "--no-python", directory=directory)
+    assert alone.returncode == 0 and "SKIPPED: 80 %" in alone.stdout, alone.stdout
+
+
+def check_faults(directory):
+    lossy = run("--quick", "--made", "--set", "64x64", "--mode", "burst", "--no-python", "--key",
+                "source.id_jump_max=1", "--key", "ring.memory_bytes_max=1MiB", "--key",
+                "ring.overflow=drop", "--key", "ring.slots=1", directory=directory)
+    print(lossy.stdout)
+    assert lossy.returncode == 3 and "INVALID" in lossy.stdout, "lost images are no result"
+    broken = run("--quick", "--made", "--set", "64x64", "--no-python", "--key", "no.such=1",
+                 directory=directory)
+    assert broken.returncode == 1 and "no.such" in broken.stderr, broken.stderr
+    full = run("--made", "--set", "64x64", "--mode", "burst", "--no-python", "--images",
+               "1000000000", directory=directory)
+    assert full.returncode == 1 and "are free" in full.stderr, full.stderr
+    assert os.listdir(directory) == []
+
+
+def check_peers(directory):
+    """An interpreter that is not there, one without the modules, and one that dies at work."""
+    quick = ("--quick", "--made", "--set", "64x64", "--mode", "burst")
+    absent = run(*quick, "--python", "/no/such/python3", directory=directory)
+    assert absent.returncode == 0, absent.stderr
+    assert "SKIPPED: python peer: /no/such/python3" in absent.stdout, absent.stdout
+    script = os.path.join(directory, "python")
+    for body, expected in (
+            ("exit 1", "SKIPPED: python peer:"),
+            ('case "$*" in *import*zmq,\\ numpy*) exit 0;; esac\necho "dead as planned" >&2\nexit 9',
+             "INVALID: round 1 of python peer: the peer failed; the receiver said: dead as planned")):
+        with open(script, "w", encoding="ascii") as out:
+            out.write("#!/bin/sh\n" + body + "\n")
+        os.chmod(script, stat.S_IRWXU)
+        done = run(*quick, "--python", script, directory=directory)
+        assert done.returncode == 0, (done.returncode, done.stderr)
+        assert expected in done.stdout, done.stdout
+    os.unlink(script)
+    assert os.listdir(directory) == []
+
+
+def check_usage():
     for wrong in (["--set", "none"], ["--repeat", "0"], ["--mode", "slow"], ["--rate", "-1"],
-                  ["--receive", "drop"], ["--file", "x"], ["--made", "--replay", "."], ["word"]):
+                  ["--rate", "101%"], ["--rate", "10x"], ["--receive", "drop"], ["--file", "x"],
+                  ["--receive", "files", "--images", "1", "--endpoint", "x"],
+                  ["--directory", "/no/such"], ["--made", "--replay", "."], ["word"]):
         done = run(*wrong)
         assert done.returncode == 2 and done.stderr and not done.stdout, wrong
     assert run("--help").returncode == 0 and "r500k3" in run("--list").stdout
+
+
+def main():
+    check_usage()
+    with tempfile.TemporaryDirectory() as directory:
+        check_measured(directory)
+        check_rates(directory)
+        check_faults(directory)
+        check_peers(directory)
 
 
 main()

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A measure is computed from one round (and the floors of the same round); medians are taken of
+ * measures, never measures of medians. Invalid rounds enter no median; they stay in the JSON. */
+#include "bench/pipeline/measures.h"
+
+#include <math.h>
+#include <stdio.h>
+
+static const char *const receiver_names[SLUICE_RECEIVER_COUNT] = {
+    [SLUICE_RECEIVER_DROP] = "pull-and-drop",   [SLUICE_RECEIVER_PWRITE] = "pull-and-pwrite",
+    [SLUICE_RECEIVER_DISK] = "disk, O_DIRECT",  [SLUICE_RECEIVER_INGEST] = "sluice ingest",
+    [SLUICE_RECEIVER_LIVE] = "ingest + reader", [SLUICE_RECEIVER_OTHER] = "other ingest",
+    [SLUICE_RECEIVER_PYTHON] = "python peer",
+};
+
+static const struct {
+    const char *name;
+    bool more_is_better, is_ratio;
+} infos[SLUICE_MEASURE_PATH] = {
+    [SLUICE_MEASURE_SECONDS] = {"seconds", false, false},
+    [SLUICE_MEASURE_IMAGES_PER_S] = {"images_per_s", true, false},
+    [SLUICE_MEASURE_GB_PER_S] = {"GB_per_s", true, false},
+    [SLUICE_MEASURE_CPU_S_PER_GB] = {"cpu_s_per_GB", false, false},
+    [SLUICE_MEASURE_CPU_US_PER_IMAGE] = {"cpu_us_per_image", false, false},
+    [SLUICE_MEASURE_RATE_OF_DROP] = {"rate_of_drop", true, true},
+    [SLUICE_MEASURE_RATE_OF_DISK] = {"rate_of_disk", true, true},
+    [SLUICE_MEASURE_RATE_OF_LIMIT] = {"rate_of_limit", true, true},
+    [SLUICE_MEASURE_RATE_OF_PYTHON] = {"rate_of_python", true, true},
+    [SLUICE_MEASURE_CPU_OF_PWRITE] = {"cpu_of_pwrite", false, true},
+    [SLUICE_MEASURE_CPU_OF_PYTHON] = {"cpu_of_python", false, true},
+    [SLUICE_MEASURE_EXIT_SECONDS] = {"exit_seconds", false, false},
+    [SLUICE_MEASURE_PAGE_FAULTS_PER_IMAGE] = {"page_faults_per_image", false, false},
+    [SLUICE_MEASURE_CONTEXT_SWITCHES_PER_IMAGE] = {"context_switches_per_image", false, false},
+    [SLUICE_MEASURE_READER_CPU_US_PER_IMAGE] = {"reader_cpu_us_per_image", false, false},
+    [SLUICE_MEASURE_LATENCY_P50_MS] = {"latency_p50_ms", false, false},
+    [SLUICE_MEASURE_LATENCY_P99_MS] = {"latency_p99_ms", false, false},
+    [SLUICE_MEASURE_LATENCY_MAX_MS] = {"latency_max_ms", false, false},
+    [SLUICE_MEASURE_LAST_OF_FIRST_CPU] = {"last_of_first_cpu", false, true},
+    [SLUICE_MEASURE_LAST_OF_FIRST_WALL] = {"last_of_first_wall", false, true},
+    [SLUICE_MEASURE_LAST_OF_FIRST_RESIDENT] = {"last_of_first_resident", false, true},
+};
+
+const char *sluice_receiver_name(enum sluice_receiver receiver)
+{
+    return receiver_names[receiver];
+}
+
+const char *sluice_measure_name(enum sluice_measure measure, char text[64])
+{
+    if (measure < SLUICE_MEASURE_PATH)
+        return infos[measure].name;
+    const int place = (int)measure - (int)SLUICE_MEASURE_PATH;
+    snprintf(text, 64, "sent_to_%s_%s_ms",
+             sluice_stage_name((enum sluice_stage)(place / SLUICE_QUANTILE_COUNT)),
+             sluice_quantile_name((enum sluice_quantile)(place % SLUICE_QUANTILE_COUNT)));
+    return text;
+}
+
+bool sluice_measure_more_is_better(enum sluice_measure measure)
+{
+    return measure < SLUICE_MEASURE_PATH && infos[measure].more_is_better;
+}
+
+bool sluice_measure_is_ratio(enum sluice_measure measure)
+{
+    return measure < SLUICE_MEASURE_PATH && infos[measure].is_ratio;
+}
+
+static double rate(const struct sluice_round *round)
+{
+    return round->valid ? (double)round->bytes / round->seconds : NAN;
+}
+
+static double images_per_s(const struct sluice_round *round)
+{
+    return round->valid ? (double)round->images / round->seconds : NAN;
+}
+
+static double cpu(const struct sluice_round *round)
+{
+    return round->valid ? round->cpu_seconds : NAN;
+}
+
+/* By bytes: all receivers of a round get the same ones, the disk alone only about as many. */
+static double relative(const struct sluice_round *row, const struct sluice_round *round,
+                       enum sluice_measure measure)
+{
+    const double drop = rate(&row[SLUICE_RECEIVER_DROP]), disk = rate(&row[SLUICE_RECEIVER_DISK]);
+    switch (measure) {
+    case SLUICE_MEASURE_RATE_OF_DROP:
+        return rate(round) / drop;
+    case SLUICE_MEASURE_RATE_OF_DISK:
+        return rate(round) / disk;
+    case SLUICE_MEASURE_RATE_OF_LIMIT:
+        return rate(round) / (disk < drop ? disk : drop);
+    case SLUICE_MEASURE_RATE_OF_PYTHON:
+        return rate(round) / rate(&row[SLUICE_RECEIVER_PYTHON]);
+    case SLUICE_MEASURE_CPU_OF_PWRITE:
+        return cpu(round) / cpu(&row[SLUICE_RECEIVER_PWRITE]);
+    default: /* SLUICE_MEASURE_CPU_OF_PYTHON */
+        return cpu(round) / cpu(&row[SLUICE_RECEIVER_PYTHON]);
+    }
+}
+
+static double watched(const struct sluice_watched *watched, enum sluice_measure measure)
+{
+    if (!watched->valid)
+        return NAN;
+    switch (measure) {
+    case SLUICE_MEASURE_LAST_OF_FIRST_CPU:
+        return watched->cpu_us_last / watched->cpu_us_first;
+    case SLUICE_MEASURE_LAST_OF_FIRST_WALL:
+        return watched->wall_us_last / watched->wall_us_first;
+    default:
+        return watched->resident_last / watched->resident_first;
+    }
+}
+
+static double latency(const struct sluice_round *round, enum sluice_measure measure)
+{
+    if (measure >= SLUICE_MEASURE_PATH) {
+        const int place = (int)measure - (int)SLUICE_MEASURE_PATH;
+        const int stage = place / SLUICE_QUANTILE_COUNT;
+        return round->path.has[stage] ? round->path.ms[stage][place % SLUICE_QUANTILE_COUNT] : NAN;
+    }
+    if (!round->has_latency)
+        return NAN;
+    return measure == SLUICE_MEASURE_LATENCY_P50_MS   ? round->latency_p50_ms
+           : measure == SLUICE_MEASURE_LATENCY_P99_MS ? round->latency_p99_ms
+                                                      : round->latency_max_ms;
+}
+
+/* NaN where there is none. `row` has every receiver's result of one round. */
+static double measure_of(const struct sluice_round *row, enum sluice_receiver receiver,
+                         enum sluice_measure measure)
+{
+    const struct sluice_round *round = &row[receiver];
+    const double images = (double)round->images;
+    if (!round->valid)
+        return NAN;
+    switch (measure) {
+    case SLUICE_MEASURE_SECONDS:
+        return round->seconds;
+    case SLUICE_MEASURE_IMAGES_PER_S:
+        return images_per_s(round);
+    case SLUICE_MEASURE_GB_PER_S:
+        return rate(round) / 1e9;
+    case SLUICE_MEASURE_CPU_S_PER_GB:
+        return round->cpu_seconds / ((double)round->bytes / 1e9);
+    case SLUICE_MEASURE_CPU_US_PER_IMAGE:
+        return round->cpu_seconds * 1e6 / images;
+    case SLUICE_MEASURE_EXIT_SECONDS:
+        return round->exit_seconds;
+    case SLUICE_MEASURE_PAGE_FAULTS_PER_IMAGE:
+        return (double)round->page_faults / images;
+    case SLUICE_MEASURE_CONTEXT_SWITCHES_PER_IMAGE:
+        return (double)round->context_switches / images;
+    case SLUICE_MEASURE_READER_CPU_US_PER_IMAGE:
+        return receiver == SLUICE_RECEIVER_LIVE ? round->reader_cpu_seconds * 1e6 / images : NAN;
+    case SLUICE_MEASURE_LAST_OF_FIRST_CPU:
+    case SLUICE_MEASURE_LAST_OF_FIRST_WALL:
+    case SLUICE_MEASURE_LAST_OF_FIRST_RESIDENT:
+        return watched(&round->watched, measure);
+    default:
+        return sluice_measure_is_ratio(measure) ? relative(row, round, measure)
+                                                : latency(round, measure);
+    }
+}
+
+struct sluice_spread sluice_bench_spread(const struct sluice_bench_case *result,
+                                         enum sluice_receiver receiver, enum sluice_measure measure)
+{
+    double values[SLUICE_BENCH_REPEAT_MAX];
+    for (uint32_t r = 0; r < result->round_count; r++)
+        values[r] =
+            measure_of(&result->rounds[(size_t)r * SLUICE_RECEIVER_COUNT], receiver, measure);
+    return sluice_spread_of(values, result->round_count);
+}

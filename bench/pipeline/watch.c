@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Asks the sender's stamps every millisecond how far it is. What the sender has sent and the
+ * receiver not yet taken is bounded by both high-water marks and the socket's buffers, which is
+ * little beside a tenth of a long series. */
+#include "bench/pipeline/watch.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench/detector/stamps.h"
+#include "core/atomics.h"
+#include "core/clock.h"
+
+#define LOOK_NS SLUICE_NS_PER_MS
+
+enum { AT_FIRST, AT_TENTH, AT_NINE_TENTHS, AT_END, MARKS };
+
+struct mark {
+    int64_t cpu_ns, wall_ns;
+    double resident;
+};
+
+static bool take_mark(pid_t pid, struct mark *mark)
+{
+    char path[64];
+    clockid_t clock;
+    struct timespec cpu;
+    uint64_t pages = 0;
+    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &cpu) != 0)
+        return false;
+    mark->cpu_ns = cpu.tv_sec * SLUICE_NS_PER_S + cpu.tv_nsec;
+    mark->wall_ns = sluice_now_ns(sluice_clock_system());
+    snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return false;
+    const bool good = fscanf(file, "%*u %" SCNu64, &pages) == 1;
+    fclose(file);
+    mark->resident = (double)pages * (double)sysconf(_SC_PAGESIZE);
+    return good;
+}
+
+static void compute(const struct mark *marks, uint64_t count, struct sluice_watched *result)
+{
+    const double tenth = (double)count / 10 * 1e3;
+    *result = (struct sluice_watched){
+        .valid = true,
+        .cpu_us_first = (double)(marks[AT_TENTH].cpu_ns - marks[AT_FIRST].cpu_ns) / tenth,
+        .cpu_us_last = (double)(marks[AT_END].cpu_ns - marks[AT_NINE_TENTHS].cpu_ns) / tenth,
+        .wall_us_first = (double)(marks[AT_TENTH].wall_ns - marks[AT_FIRST].wall_ns) / tenth,
+        .wall_us_last = (double)(marks[AT_END].wall_ns - marks[AT_NINE_TENTHS].wall_ns) / tenth,
+        .resident_first = marks[AT_TENTH].resident,
+        .resident_last = marks[AT_END].resident,
+    };
+}
+
+static void *run(void *context)
+{
+    const struct timespec pause = {.tv_nsec = LOOK_NS};
+    struct sluice_watch *watch = context;
+    struct sluice_stamps *stamps = NULL;
+    struct mark marks[MARKS];
+    uint32_t next = 0;
+    while (next < MARKS && !sluice_load_relaxed(&watch->stop)) {
+        nanosleep(&pause, NULL);
+        if (stamps == NULL && sluice_stamps_open(watch->stamps, &stamps, NULL) != SLUICE_OK)
+            continue;
+        const uint64_t count = stamps->count;
+        const uint64_t wanted[MARKS] = {1, count / 10, count - count / 10, count};
+        while (next < MARKS && sluice_load_acquire(&stamps->sent) >= wanted[next]) {
+            if (!take_mark(watch->pid, &marks[next]))
+                break;
+            next++;
+        }
+    }
+    if (next == MARKS && stamps->count >= 10)
+        compute(marks, stamps->count, &watch->result);
+    sluice_stamps_close(stamps);
+    return NULL;
+}
+
+enum sluice_status sluice_watch_start(struct sluice_watch *watch, const char *stamps, pid_t pid,
+                                      struct sluice_error *error)
+{
+    *watch = (struct sluice_watch){.stamps = stamps, .pid = pid};
+    const int code = pthread_create(&watch->thread, NULL, run, watch);
+    if (code != 0)
+        return sluice_error_errno(error, SLUICE_SYSTEM, code, "cannot start a thread");
+    watch->running = true;
+    return SLUICE_OK;
+}
+
+void sluice_watch_stop(struct sluice_watch *watch)
+{
+    if (!watch->running)
+        return;
+    sluice_store_relaxed(&watch->stop, 1);
+    pthread_join(watch->thread, NULL);
+    watch->running = false;
+}

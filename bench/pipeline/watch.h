@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Looks at a receiver while it works: CPU time and resident memory when the sender has sent the
+ * first image, a tenth, nine tenths and all. A thread of its own between start and stop. */
+#ifndef SLUICE_BENCH_PIPELINE_WATCH_H
+#define SLUICE_BENCH_PIPELINE_WATCH_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "bench/pipeline/round.h"
+
+struct sluice_watch {
+    pthread_t thread;
+    const char *stamps; /* borrowed: the sender's file, which may not be there yet */
+    pid_t pid;          /* of the receiver, which is not reaped before the watch is stopped */
+    _Atomic uint32_t stop;
+    bool running;
+    struct sluice_watched result;
+};
+
+enum sluice_status sluice_watch_start(struct sluice_watch *watch, const char *stamps, pid_t pid,
+                                      struct sluice_error *error);
+/* Accepts one that was not started. `result` is final. */
+void sluice_watch_stop(struct sluice_watch *watch);
+
+#endif
