@@ -25,6 +25,12 @@ enum sluice_io {
     SLUICE_IO_DIRECT, /* past it */
 };
 
+/* Who writes indexes, extents and columns of a data file while it grows. */
+enum sluice_index {
+    SLUICE_INDEX_HDF5,
+    SLUICE_INDEX_OWN, /* past HDF5, in its form */
+};
+
 /* The direction of one rotation axis in the NXmx frame. Their order says what stands on what: each
  * on the one before it, the first on the laboratory (two_theta carries the detector: left out). */
 struct sluice_axis_setting {
@@ -55,6 +61,7 @@ struct sluice_writer_settings {
     int64_t flush_interval_ns;
     int64_t flush_idle_ns;
     enum sluice_io io;
+    enum sluice_index index;
     uint64_t live_memory_bytes; /* SLUICE_IO_DIRECT: images kept for live readers; 0: none */
     enum sluice_durable durable;
     const char *group; /* "" = leave as it is */

@@ -411,6 +411,12 @@ static struct direct_file *find(struct sluice_direct *direct, int descriptor)
     return file;
 }
 
+H5FD_t *sluice_direct_file(struct sluice_direct *direct, int descriptor)
+{
+    struct direct_file *file = find(direct, descriptor);
+    return file != NULL ? &file->head : NULL;
+}
+
 void sluice_direct_trim(struct sluice_direct *direct, int descriptor)
 {
     struct direct_file *file = find(direct, descriptor);

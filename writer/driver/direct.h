@@ -40,6 +40,9 @@ herr_t sluice_direct_select(struct sluice_direct *direct, hid_t access);
  * again with NULL after it. Chunks that were not expected (columns) count as metadata. */
 void sluice_direct_expect(struct sluice_direct *direct, const void *payload, size_t bytes);
 
+/* The file as HDF5's drivers know it; NULL: none is open with this descriptor. See past.h. */
+H5FD_t *sluice_direct_file(struct sluice_direct *direct, int descriptor);
+
 /* Gives the space that was reserved for more payloads back: before H5Fclose. `descriptor` is what
  * H5Fget_vfd_handle gave. */
 void sluice_direct_trim(struct sluice_direct *direct, int descriptor);

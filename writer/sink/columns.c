@@ -54,7 +54,7 @@ static hid_t memory_type(enum sluice_column_type type)
 static hid_t create_column(hid_t group, const char *name, hid_t type, uint64_t rows_max,
                            uint64_t chunk_rows, const double *fill)
 {
-    hsize_t none = 0, most = rows_max, chunk = chunk_rows < rows_max ? chunk_rows : rows_max;
+    hsize_t none = 0, most = rows_max, chunk = chunk_rows;
     hid_t space = H5Screate_simple(1, &none, &most);
     hid_t plist = H5Pcreate(H5P_DATASET_CREATE);
     hid_t dataset = H5I_INVALID_HID;
@@ -81,8 +81,11 @@ static herr_t create_user_data(struct sluice_columns *columns, hid_t group, uint
         return -1;
     if (chunk_rows == 0)
         chunk_rows = 1;
-    columns->user_data = create_column(group, "user_data", columns->user_data_type, rows_max,
-                                       chunk_rows < CHUNK_ROWS ? chunk_rows : CHUNK_ROWS, NULL);
+    if (chunk_rows > columns->value_chunk_rows)
+        chunk_rows = columns->value_chunk_rows;
+    columns->text_chunk_rows = chunk_rows;
+    columns->user_data =
+        create_column(group, "user_data", columns->user_data_type, rows_max, chunk_rows, NULL);
     return columns->user_data < 0 ? -1 : 0;
 }
 
@@ -116,21 +119,22 @@ herr_t sluice_columns_init(struct sluice_columns *columns, hid_t group, uint64_t
     columns->channel_count = channel_count;
     columns->capacity = capacity;
     columns->user_data_bytes = user_data_bytes;
+    columns->value_chunk_rows = CHUNK_ROWS < rows_max ? CHUNK_ROWS : rows_max;
     if (allocate(columns) < 0)
         return -1;
     for (int c = 0; c < SLUICE_COLUMN_COUNT; c++) {
         const struct sluice_column_info *info = sluice_column_info((enum sluice_column)c);
-        columns->column[c] =
-            create_column(group, info->name, file_type(info->type), rows_max, CHUNK_ROWS,
-                          info->type == SLUICE_COLUMN_F64 ? &unknown : NULL);
+        columns->column[c] = create_column(group, info->name, file_type(info->type), rows_max,
+                                           columns->value_chunk_rows,
+                                           info->type == SLUICE_COLUMN_F64 ? &unknown : NULL);
         if (columns->column[c] < 0 ||
             (info->unit[0] != '\0' &&
              sluice_h5_attribute_text(columns->column[c], "units", info->unit, NULL) != SLUICE_OK))
             return -1;
     }
     for (uint32_t c = 0; c < channel_count; c++) {
-        columns->checksum[c] =
-            create_column(group, checksum_names[c], H5T_STD_U64LE, rows_max, CHUNK_ROWS, NULL);
+        columns->checksum[c] = create_column(group, checksum_names[c], H5T_STD_U64LE, rows_max,
+                                             columns->value_chunk_rows, NULL);
         if (columns->checksum[c] < 0)
             return -1;
     }
@@ -226,7 +230,7 @@ static hid_t select_rows(const struct sluice_columns *columns, uint64_t rows)
 }
 
 /* The value of one cell in one column, as the 8 bytes it is stored from. */
-static uint64_t cell_bits(const struct sluice_cell *cell, enum sluice_column column)
+uint64_t sluice_columns_bits(const struct sluice_cell *cell, enum sluice_column column)
 {
     double real = 0.0;
     uint64_t bits;
@@ -260,7 +264,7 @@ static herr_t write_column(struct sluice_columns *columns, enum sluice_column co
 {
     enum sluice_column_type type = sluice_column_info(column)->type;
     for (uint32_t i = 0; i < columns->count; i++) {
-        uint64_t bits = cell_bits(&columns->cells[columns->order[i]], column);
+        uint64_t bits = sluice_columns_bits(&columns->cells[columns->order[i]], column);
         if (type == SLUICE_COLUMN_U8)
             columns->gathered[i] = (uint8_t)bits;
         else
@@ -290,12 +294,10 @@ static herr_t write_texts(struct sluice_columns *columns, hid_t memory, hid_t fi
                     columns->gathered);
 }
 
-/* Grows every column but the key. */
-static herr_t grow(struct sluice_columns *columns, uint64_t rows)
+/* Every column but the key. */
+herr_t sluice_columns_set_extents(struct sluice_columns *columns, uint64_t rows)
 {
     hsize_t extent = rows;
-    if (rows <= columns->rows)
-        return 0;
     for (int c = 0; c < SLUICE_COLUMN_COUNT; c++)
         if (c != SLUICE_COLUMN_IMAGE_ID && H5Dset_extent(columns->column[c], &extent) < 0)
             return -1;
@@ -308,12 +310,20 @@ static herr_t grow(struct sluice_columns *columns, uint64_t rows)
     return 0;
 }
 
+/* Grows every column but the key. */
+static herr_t grow(struct sluice_columns *columns, uint64_t rows)
+{
+    return rows <= columns->rows ? 0 : sluice_columns_set_extents(columns, rows);
+}
+
 herr_t sluice_columns_write_values(struct sluice_columns *columns, uint64_t rows)
 {
     hsize_t count = columns->count;
     if (count == 0)
         return 0;
     sort_cells(columns);
+    if (columns->append != NULL)
+        return sluice_columns_put_values(columns);
     if (grow(columns, rows) < 0)
         return -1;
     hid_t file = select_rows(columns, columns->rows);
@@ -340,6 +350,8 @@ herr_t sluice_columns_write_keys(struct sluice_columns *columns)
     hsize_t count = columns->count, extent = columns->rows;
     if (count == 0)
         return 0;
+    if (columns->append != NULL)
+        return sluice_columns_put_keys(columns);
     if (H5Dset_extent(columns->column[SLUICE_COLUMN_IMAGE_ID], &extent) < 0)
         return -1;
     hid_t file = select_rows(columns, columns->rows);

@@ -2,7 +2,7 @@
  *
  * The per-image columns of one open data file: cells are collected in memory and written once a
  * flush, sorted by row, one H5Dwrite a column (one write an image and column would cost more than
- * the image).
+ * the image), or past HDF5 (writer/append).
  *
  * Writer thread only. Bounded: `capacity` cells, allocated at init. Functions return a negative
  * herr_t on a failure, with HDF5's error stack left for sluice_h5_error. */
@@ -12,6 +12,7 @@
 #include <hdf5.h>
 
 #include "core/frame.h"
+#include "writer/append/append.h"
 #include "writer/layout/layout.h"
 
 /* One image between its chunks and its flush. */
@@ -29,7 +30,10 @@ struct sluice_columns {
     hid_t user_data, user_data_type; /* invalid where the file has none */
     uint32_t channel_count;
     uint32_t user_data_bytes; /* a cell's, with the closing NUL */
-    uint64_t rows;            /* extent of every column but the key */
+    uint64_t text_chunk_rows; /* of user_data */
+    uint64_t value_chunk_rows;
+    struct sluice_append *append; /* borrowed; NULL: HDF5 writes */
+    uint64_t rows;                /* extent of every column but the key, as HDF5 knows it */
     uint32_t count, capacity;
     struct sluice_cell *cells;
     uint64_t *checksums; /* [capacity][channel_count] */
@@ -64,5 +68,25 @@ static inline void sluice_columns_clear(struct sluice_columns *columns)
 /* At the close: the extent of every column, and the whole frame_status column where some rows have
  * no image (`status` has `rows` entries, or is NULL). */
 herr_t sluice_columns_finish(struct sluice_columns *columns, uint64_t rows, const uint8_t *status);
+
+/* columns_append.c. One row without an image in every column, so that each has its first chunk. */
+herr_t sluice_columns_prepare(struct sluice_columns *columns);
+/* What sluice_append_begin wants to know; says how many. */
+#define SLUICE_COLUMNS_MOST (SLUICE_COLUMN_COUNT + SLUICE_PLANES_MAX + 1)
+uint32_t sluice_columns_plan(const struct sluice_columns *columns,
+                             struct sluice_append_column plan[SLUICE_COLUMNS_MOST]);
+/* No rows again, through HDF5. */
+herr_t sluice_columns_empty(struct sluice_columns *columns);
+/* The cells that wait, sorted, past HDF5. */
+herr_t sluice_columns_put_values(struct sluice_columns *columns);
+herr_t sluice_columns_put_keys(struct sluice_columns *columns);
+/* frame_status of every row. */
+herr_t sluice_columns_put_statuses(struct sluice_columns *columns, uint64_t rows,
+                                   const uint8_t *status);
+
+/* The value of one cell in one column, as the 8 bytes it is stored from. */
+uint64_t sluice_columns_bits(const struct sluice_cell *cell, enum sluice_column column);
+/* Every column but the key, through HDF5. */
+herr_t sluice_columns_set_extents(struct sluice_columns *columns, uint64_t rows);
 
 #endif

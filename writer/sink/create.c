@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/log.h"
 #include "writer/driver/direct.h"
 #include "writer/h5/h5.h"
 #include "writer/layout/layout.h"
@@ -216,8 +217,63 @@ static enum sluice_status create_data(struct sluice_datafile *file,
     return status;
 }
 
+/* One row in every dataset; the chunk of an image is one byte, which nobody will read. */
+static herr_t prepare_append(struct sluice_datafile_live *live)
+{
+    const hsize_t first[3] = {0, 0, 0};
+    const uint8_t nothing = 0;
+    for (uint32_t c = 0; c < live->channel_count; c++) {
+        const hsize_t dims[3] = {1, live->height[c], live->width[c]};
+        if (H5Dset_extent(live->images[c], dims) < 0 ||
+            H5Dwrite_chunk(live->images[c], H5P_DEFAULT, 0, first, 1, &nothing) < 0)
+            return -1;
+    }
+    return sluice_columns_prepare(&live->columns);
+}
+
+/* HDF5 keeps the rows: there are none again. */
+static herr_t empty_again(struct sluice_datafile_live *live)
+{
+    for (uint32_t c = 0; c < live->channel_count; c++) {
+        const hsize_t dims[3] = {0, live->height[c], live->width[c]};
+        if (H5Dset_extent(live->images[c], dims) < 0)
+            return -1;
+    }
+    return sluice_columns_empty(&live->columns) < 0 ? -1 : H5Fflush(live->file, H5F_SCOPE_LOCAL);
+}
+
+static herr_t begin_append(const struct sluice_sink *sink, struct sluice_datafile_live *live)
+{
+    struct sluice_append_column columns[SLUICE_COLUMNS_MOST];
+    const struct sluice_append_plan plan = {.images = live->images,
+                                            .image_count = live->channel_count,
+                                            .columns = columns,
+                                            .column_count =
+                                                sluice_columns_plan(&live->columns, columns)};
+    live->append = sluice_append_begin(sink->direct, live->descriptor, &plan);
+    live->columns.append = live->append;
+    if (live->append != NULL)
+        return 0;
+    sluice_log_debug("writer",
+                     "HDF5 %u.%u.%u makes files in another way than is known here, and "
+                     "writes all rows itself",
+                     H5_VERS_MAJOR, H5_VERS_MINOR, H5_VERS_RELEASE);
+    return empty_again(live);
+}
+
+/* Rows go past HDF5 where the driver is ours and every image dataset has a filter: without one,
+ * HDF5 takes whole chunks only. */
+static bool may_append(const struct sluice_sink *sink, const struct sluice_datafile_live *live)
+{
+    for (uint32_t c = 0; c < live->channel_count; c++)
+        if (live->encoding[c] == SLUICE_ENCODING_NONE)
+            return false;
+    return sink->direct != NULL && sink->settings->index == SLUICE_INDEX_OWN;
+}
+
 /* On a failure what is open stays open: the file is abandoned. */
-static enum sluice_status create_objects(struct sluice_datafile *file,
+static enum sluice_status create_objects(const struct sluice_sink *sink,
+                                         struct sluice_datafile *file,
                                          struct sluice_datafile_live *live,
                                          const struct sluice_datafile_plan *plan,
                                          struct sluice_error *error)
@@ -236,8 +292,13 @@ static enum sluice_status create_objects(struct sluice_datafile *file,
         return sluice_h5_error(error, SLUICE_IO, "cannot create /entry/finished");
     H5Gclose(data);
     H5Gclose(entry);
+    const bool append = may_append(sink, live);
+    if (append && prepare_append(live) < 0)
+        return sluice_h5_error(error, SLUICE_IO, "cannot prepare its datasets");
     if (H5Fstart_swmr_write(live->file) < 0)
         return sluice_h5_error(error, SLUICE_IO, "cannot start SWMR");
+    if (append && begin_append(sink, live) < 0)
+        return sluice_h5_error(error, SLUICE_IO, "cannot empty its datasets");
     return SLUICE_OK;
 }
 
@@ -264,7 +325,7 @@ enum sluice_status sluice_datafile_create(const struct sluice_sink *sink, struct
     live->channel_count = plan->channel_count;
     live->file = create_file(sink, hidden, &live->descriptor);
     status = live->file < 0 ? sluice_h5_error(error, SLUICE_IO, "cannot create it")
-                            : create_objects(file, live, plan, error);
+                            : create_objects(sink, file, live, plan, error);
     if (status == SLUICE_OK)
         status = appear(hidden, path, error);
     if (status != SLUICE_OK) {
@@ -283,8 +344,10 @@ enum sluice_status sluice_datafile_create(const struct sluice_sink *sink, struct
                      path);
     return SLUICE_OK;
 fail:
-    if (live != NULL)
+    if (live != NULL) {
         sluice_columns_abandon(&live->columns);
+        sluice_append_end(live->append);
+    }
     free(live);
     return status;
 }

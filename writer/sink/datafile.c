@@ -75,6 +75,10 @@ enum sluice_status sluice_datafile_extend(struct sluice_datafile *file, uint64_t
     struct sluice_datafile_live *live = file->live;
     if (rows <= live->rows)
         return SLUICE_OK;
+    if (live->append != NULL) { /* readers see it with the flush */
+        live->rows = rows;
+        return SLUICE_OK;
+    }
     for (uint32_t c = 0; c < live->channel_count; c++) {
         const hsize_t dims[3] = {rows, live->height[c], live->width[c]};
         if (H5Dset_extent(live->images[c], dims) < 0)
@@ -90,12 +94,17 @@ enum sluice_status sluice_datafile_write(const struct sluice_sink *sink,
                                          struct sluice_error *error)
 {
     const hsize_t offset[3] = {row, 0, 0};
-    if (sink->direct != NULL)
-        sluice_direct_expect(sink->direct, payload.data, payload.bytes);
-    herr_t result = H5Dwrite_chunk(file->live->images[channel], H5P_DEFAULT, 0, offset,
-                                   payload.bytes, payload.data);
-    if (sink->direct != NULL)
-        sluice_direct_expect(sink->direct, NULL, 0);
+    herr_t result;
+    if (file->live->append != NULL) {
+        result = sluice_append_image(file->live->append, channel, row, payload);
+    } else {
+        if (sink->direct != NULL)
+            sluice_direct_expect(sink->direct, payload.data, payload.bytes);
+        result = H5Dwrite_chunk(file->live->images[channel], H5P_DEFAULT, 0, offset, payload.bytes,
+                                payload.data);
+        if (sink->direct != NULL)
+            sluice_direct_expect(sink->direct, NULL, 0);
+    }
     if (result < 0)
         return sluice_h5_error(error, SLUICE_IO, "cannot write row %llu of %s",
                                (unsigned long long)row, file->path);
@@ -109,7 +118,8 @@ enum sluice_status sluice_datafile_flush_values(struct sluice_datafile *file,
     if (live->columns.count == 0)
         return SLUICE_OK;
     if (sluice_columns_write_values(&live->columns, live->rows) < 0 ||
-        H5Fflush(live->file, H5F_SCOPE_LOCAL) < 0)
+        (live->append != NULL ? sluice_append_flush_values(live->append, live->rows)
+                              : H5Fflush(live->file, H5F_SCOPE_LOCAL)) < 0)
         return sluice_h5_error(error, SLUICE_IO, "cannot flush %s", file->path);
     return SLUICE_OK;
 }
@@ -121,7 +131,9 @@ enum sluice_status sluice_datafile_flush_keys(const struct sluice_sink *sink,
     struct sluice_datafile_live *live = file->live;
     if (live->columns.count == 0)
         return SLUICE_OK;
-    if (sluice_columns_write_keys(&live->columns) < 0 || H5Fflush(live->file, H5F_SCOPE_LOCAL) < 0)
+    if (sluice_columns_write_keys(&live->columns) < 0 ||
+        (live->append != NULL ? sluice_append_flush_keys(live->append, live->rows)
+                              : H5Fflush(live->file, H5F_SCOPE_LOCAL)) < 0)
         return sluice_h5_error(error, SLUICE_IO, "cannot flush the keys of %s", file->path);
     if (sink->settings->durable == SLUICE_DURABLE_FLUSH && fdatasync(live->descriptor) != 0)
         return sluice_error_errno(error, SLUICE_IO, errno, "cannot sync %s", file->path);
@@ -148,13 +160,35 @@ static enum sluice_status row_statuses(const struct sluice_datafile *file, uint6
     return SLUICE_OK;
 }
 
+/* Hands a file that grew past HDF5 back to it: the last rows, the marks of gaps, and then the
+ * extents as HDF5 knows them. */
+static herr_t leave_append(struct sluice_datafile_live *live, uint64_t rows,
+                           const uint8_t *statuses)
+{
+    if ((statuses != NULL && sluice_columns_put_statuses(&live->columns, rows, statuses) < 0) ||
+        sluice_append_flush_values(live->append, rows) < 0 ||
+        sluice_append_flush_keys(live->append, rows) < 0)
+        return -1;
+    sluice_append_end(live->append);
+    live->append = live->columns.append = NULL;
+    for (uint32_t c = 0; c < live->channel_count; c++) {
+        const hsize_t dims[3] = {rows, live->height[c], live->width[c]};
+        if (H5Dset_extent(live->images[c], dims) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 /* Everything but closing: gap marks and attributes, flushed, before `finished` says so. */
 static herr_t finish_objects(struct sluice_datafile *file, uint64_t rows, const uint8_t *statuses)
 {
     struct sluice_datafile_live *live = file->live;
     const int32_t yes = 1;
     uint64_t first = file->index * file->capacity;
-    if (sluice_columns_finish(&live->columns, rows, statuses) < 0)
+    const bool past = live->append != NULL;
+    if (past && leave_append(live, rows, statuses) < 0)
+        return -1;
+    if (sluice_columns_finish(&live->columns, rows, past ? NULL : statuses) < 0)
         return -1;
     for (uint32_t c = 0; c < live->channel_count; c++)
         if (rewrite_attribute(live->images[c], "image_nr_high",
@@ -223,6 +257,7 @@ void sluice_datafile_abandon(const struct sluice_sink *sink, struct sluice_dataf
     if (sink->direct != NULL)
         sluice_direct_abandon(sink->direct, file->live->descriptor);
     sluice_columns_abandon(&file->live->columns);
+    sluice_append_end(file->live->append);
     free(file->live);
     file->live = NULL;
     file->state = SLUICE_DATAFILE_ABANDONED;

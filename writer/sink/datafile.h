@@ -40,7 +40,8 @@ struct sluice_datafile_live {
     uint32_t channel_count;
     enum sluice_encoding encoding[SLUICE_PLANES_MAX];
     uint32_t width[SLUICE_PLANES_MAX], height[SLUICE_PLANES_MAX];
-    uint64_t rows; /* extent of the image datasets */
+    uint64_t rows;                /* extent of the image datasets */
+    struct sluice_append *append; /* owned; NULL: HDF5 writes rows */
     struct sluice_columns columns;
 };
 

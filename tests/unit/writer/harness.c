@@ -23,7 +23,8 @@ struct harness *harness_new(void)
     assert_non_null(mkdtemp(h->directory));
     const char *io = getenv("SLUICE_TEST_IO");
     h->settings = (struct sluice_writer_settings){
-        .io = io != NULL && strcmp(io, "direct") == 0 ? SLUICE_IO_DIRECT : SLUICE_IO_CACHED,
+        .io = io != NULL ? SLUICE_IO_DIRECT : SLUICE_IO_CACHED,
+        .index = io != NULL && strcmp(io, "own") == 0 ? SLUICE_INDEX_OWN : SLUICE_INDEX_HDF5,
         .directories = {h->directory},
         .directory_count = 1,
         .name = "series_$id",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * When images become visible and in which order: the two steps of a flush as another process sees
- * them, the timers on a fake clock, exact extents, columns and encodings. H5Fflush is wrapped, so
- * that a reader can look between the two steps. */
+ * them, the timers on a fake clock, exact extents, columns and encodings. The flushes are wrapped,
+ * so that a reader can look between the two steps. */
 #include <hdf5.h>
 #include <math.h>
 #include <stdio.h>
@@ -10,19 +10,34 @@
 
 #include "harness.h"
 #include "peek.h"
+#include "writer/driver/past.h"
 
 #define STEPS_MAX 16
-static const char *watched; /* path to look at after each H5Fflush; NULL: do not look */
+static const char *watched; /* path to look at after each step; NULL: do not look */
 static struct peek steps[STEPS_MAX];
 static int step_count;
+
+static void look(void)
+{
+    if (watched != NULL && step_count < STEPS_MAX)
+        steps[step_count++] = peek_at(watched);
+}
 
 herr_t __real_H5Fflush(hid_t object, H5F_scope_t scope);
 herr_t __wrap_H5Fflush(hid_t object, H5F_scope_t scope);
 herr_t __wrap_H5Fflush(hid_t object, H5F_scope_t scope)
 {
     herr_t result = __real_H5Fflush(object, scope);
-    if (watched != NULL && step_count < STEPS_MAX)
-        steps[step_count++] = peek_at(watched);
+    look();
+    return result;
+}
+
+herr_t __real_sluice_past_flush(const struct sluice_past *past);
+herr_t __wrap_sluice_past_flush(const struct sluice_past *past);
+herr_t __wrap_sluice_past_flush(const struct sluice_past *past)
+{
+    herr_t result = __real_sluice_past_flush(past);
+    look();
     return result;
 }
 

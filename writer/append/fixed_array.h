@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The chunk index of one dataset with finite dimensions (HDF5's fixed array): where chunk k lies,
+ * and how long it is when the dataset has a filter. An entry is set in memory; write() brings what
+ * changed into the file, of a page at most what is behind the first change, because the checksum
+ * stands at its end.
+ *
+ * Long arrays have pages of 1024 entries; two of them are held, so that images out of order do not
+ * read and write them in turn. Writer thread only. */
+#ifndef SLUICE_WRITER_APPEND_FIXED_ARRAY_H
+#define SLUICE_WRITER_APPEND_FIXED_ARRAY_H
+
+#include "writer/append/lookup3.h"
+#include "writer/driver/past.h"
+
+#define SLUICE_FIXED_ARRAY_PAGES 2
+
+struct sluice_fixed_array_page {
+    uint8_t *data; /* as in the file: what is before the entries, entries, checksum */
+    uint64_t number;
+    bool held;
+    size_t bytes, changed_from, changed_to; /* equal: nothing changed */
+    struct sluice_lookup3_mark mark;        /* of the sum */
+};
+
+struct sluice_fixed_array {
+    struct sluice_past past;
+    uint64_t block, count; /* address of the data block, entries */
+    size_t entry_bytes;
+    uint64_t per_page; /* entries */
+    bool paged;        /* else all is one page, with the block's head before its entries */
+    size_t head_bytes; /* of the block; of a paged one with page bits and checksum */
+    uint8_t *head;     /* of a paged one */
+    bool head_changed;
+    unsigned last_used;
+    struct sluice_fixed_array_page page[SLUICE_FIXED_ARRAY_PAGES];
+};
+
+/* `header` is the index's address. False: it is not as expected, or memory is out; it holds nothing
+ * then. */
+bool sluice_fixed_array_open(struct sluice_fixed_array *array, const struct sluice_past *past,
+                             uint64_t header);
+/* Zeroed memory is accepted. */
+void sluice_fixed_array_close(struct sluice_fixed_array *array);
+
+/* *address is UINT64_MAX where there is no chunk. */
+herr_t sluice_fixed_array_get(struct sluice_fixed_array *array, uint64_t index, uint64_t *address);
+/* `bytes` are stored when the dataset has a filter. UINT64_MAX and 0: there is no chunk. */
+herr_t sluice_fixed_array_set(struct sluice_fixed_array *array, uint64_t index, uint64_t address,
+                              uint64_t bytes);
+herr_t sluice_fixed_array_write(struct sluice_fixed_array *array);
+
+#endif
