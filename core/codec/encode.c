@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Encoding in the framings of the stock filters. Design: one block after the other, straight into
- * the caller's buffer; its 4 bytes of length are filled in once LZ4 has said how long it is. LZ4's
- * hash table and the transposed block live in the scratch, so that nothing is allocated after the
- * first call. Invariant: `at` never passes `capacity`. */
+ * the caller's buffer; its 4 bytes of length are filled in once it is known how long it is. Blocks
+ * of bslz4 are written by lz4_encode.h, those of lz4 by liblz4. The transposed block and the tables
+ * live in the scratch, so that nothing is allocated after the first call. Invariant: `at` never
+ * passes `capacity`; what a block may write beyond its length stays within it too. */
 #include <string.h>
 
 #include <lz4.h>
 
 #include "core/codec/framing.h"
+#include "core/codec/lz4_encode.h"
 #include "core/codec/scratch.h"
 
 #define ACCELERATION 1 /* LZ4's default: the best ratio of its fast compressor */
@@ -17,6 +19,21 @@ struct output {
     uint8_t *data;
     size_t capacity, at;
 };
+
+/* What the scratch holds for bslz4. */
+struct working {
+    struct sluice_lz4_encoder encoder;
+    uint8_t block[LZ4_COMPRESSBOUND(SLUICE_BSLZ4_BLOCK_BYTES) + SLUICE_LZ4_SLACK];
+};
+
+#define WORKING_ALIGNMENT 64 /* a cache line, so that few loads cross two */
+
+static struct working *working_in(const struct sluice_codec_scratch *scratch)
+{
+    uintptr_t at = (uintptr_t)scratch->data + offsetof(struct working, encoder.data);
+
+    return (struct working *)(scratch->data + (-at & (WORKING_ALIGNMENT - 1)));
+}
 
 static void write_u32_be(uint8_t *to, uint32_t value)
 {
@@ -62,9 +79,28 @@ static enum sluice_status write_lz4(struct output *out, void *state, const uint8
     return SLUICE_OK;
 }
 
+/* One block of pixels. Where the room is short, beside it first. */
+static enum sluice_status write_planes(struct output *out, const uint8_t *pixels, size_t bytes,
+                                       size_t element_bytes, struct working *working)
+{
+    const size_t room = out->capacity - out->at;
+    const int beside = room < SLUICE_FRAMING_LENGTH_BYTES + sizeof working->block;
+    uint8_t *to = beside ? working->block : out->data + out->at + SLUICE_FRAMING_LENGTH_BYTES;
+    size_t length = sluice_lz4_encode_planes(to, pixels, bytes, element_bytes, &working->encoder);
+
+    if (beside) {
+        if (room < SLUICE_FRAMING_LENGTH_BYTES + length)
+            return SLUICE_LIMIT;
+        memcpy(out->data + out->at + SLUICE_FRAMING_LENGTH_BYTES, to, length);
+    }
+    write_u32_be(out->data + out->at, (uint32_t)length);
+    out->at += SLUICE_FRAMING_LENGTH_BYTES + length;
+    return SLUICE_OK;
+}
+
 static enum sluice_status encode_bslz4(struct output *out, const uint8_t *pixels,
-                                       size_t pixel_bytes, size_t element_bytes, void *state,
-                                       uint8_t *planes)
+                                       size_t pixel_bytes, size_t element_bytes,
+                                       struct working *working)
 {
     const size_t tail_bytes = pixel_bytes % (8 * element_bytes);
     size_t left = pixel_bytes - tail_bytes;
@@ -72,10 +108,8 @@ static enum sluice_status encode_bslz4(struct output *out, const uint8_t *pixels
     write_header(out, pixel_bytes, SLUICE_BSLZ4_BLOCK_BYTES);
     while (left > 0) {
         size_t bytes = left < SLUICE_BSLZ4_BLOCK_BYTES ? left : SLUICE_BSLZ4_BLOCK_BYTES;
-        enum sluice_status status;
+        enum sluice_status status = write_planes(out, pixels, bytes, element_bytes, working);
 
-        sluice_bitshuffle(planes, pixels, bytes / element_bytes, element_bytes);
-        status = write_lz4(out, state, planes, bytes, (size_t)LZ4_compressBound((int)bytes));
         if (status != SLUICE_OK)
             return status;
         pixels += bytes;
@@ -136,7 +170,6 @@ enum sluice_status sluice_codec_encode(enum sluice_encoding encoding, const void
                                        struct sluice_codec_scratch *scratch)
 {
     struct output output = {.data = out, .capacity = capacity};
-    const size_t state_bytes = (size_t)LZ4_sizeofState(); /* first: it has to be aligned */
     enum sluice_status status;
 
     *out_bytes = 0;
@@ -151,12 +184,13 @@ enum sluice_status sluice_codec_encode(enum sluice_encoding encoding, const void
     }
     if (capacity < SLUICE_FRAMING_HEADER_BYTES)
         return SLUICE_LIMIT;
-    status = sluice_codec_scratch_reserve(scratch, state_bytes + SLUICE_BSLZ4_BLOCK_BYTES);
+    status = sluice_codec_scratch_reserve(scratch, encoding == SLUICE_ENCODING_BSLZ4
+                                                       ? sizeof(struct working) + WORKING_ALIGNMENT
+                                                       : (size_t)LZ4_sizeofState());
     if (status != SLUICE_OK)
         return status;
     status = encoding == SLUICE_ENCODING_BSLZ4
-                 ? encode_bslz4(&output, pixels, pixel_bytes, element_bytes, scratch->data,
-                                scratch->data + state_bytes)
+                 ? encode_bslz4(&output, pixels, pixel_bytes, element_bytes, working_in(scratch))
                  : encode_lz4(&output, pixels, pixel_bytes, scratch->data);
     if (status == SLUICE_OK)
         *out_bytes = output.at;
