@@ -91,6 +91,7 @@ void sluice_flush(struct sluice_open_series *series)
         for (uint32_t i = 0; i < series->open_count; i++)
             count_visible(series, series->open[i], now_ns);
         series->last_flush_ns = now_ns;
+        series->bytes_flushed = series->tally.bytes_written;
         sluice_flush_tell_complete(series);
     }
     for (uint32_t i = series->open_count; i-- > 0;)

@@ -80,7 +80,8 @@ struct sluice_open_series {
 
     struct sluice_pending pending[SLUICE_PENDING_MAX];
     uint32_t pending_count;
-    uint32_t unflushed; /* written images whose flush is to come */
+    uint32_t unflushed;     /* written images whose flush is to come */
+    uint64_t bytes_flushed; /* of tally.bytes_written */
     int64_t oldest_unflushed_ns, last_flush_ns;
 
     struct sluice_tally tally;

@@ -21,6 +21,9 @@
 
 #define SLOW_CALL_NS SLUICE_NS_PER_S
 
+/* Images become visible while most of what live readers are fed from is still theirs to read. */
+#define LIVE_SHARE 4
+
 int64_t sluice_sink_took(const struct sluice_sink *sink, enum sluice_counter longest,
                          int64_t since_ns, const char *what, const char *path)
 {
@@ -116,6 +119,7 @@ static enum sluice_status create_driver(struct sluice_sink *sink, struct sluice_
         .mode = sink->settings->mode,
         .group = sink->has_gid ? &sink->gid : NULL,
     };
+    sink->flush_bytes = live.bytes / LIVE_SHARE;
     return sluice_direct_create(&sink->direct, &live, error);
 }
 

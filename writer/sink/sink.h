@@ -31,6 +31,7 @@ struct sluice_sink {
     struct sluice_progress *progress;
     char *directories[SLUICE_DIRECTORIES_MAX]; /* absolute, they exist */
     uint32_t flush_images;                     /* as set, but bounded */
+    uint64_t flush_bytes;                      /* after which too; 0: no limit */
     struct sluice_direct *direct;              /* owned; NULL: through the page cache */
     bool has_gid;
     gid_t gid;

@@ -170,12 +170,28 @@ static void take(struct sluice_writer *writer, uint32_t slot)
     sluice_sink_release(&writer->sink, slot);
 }
 
+/* What is written and not visible yet. */
+static uint64_t unflushed_bytes(const struct sluice_open_series *series)
+{
+    const uint64_t written = series->tally.bytes_written, flushed = series->bytes_flushed;
+    return series->unflushed > 0 && written > flushed ? written - flushed : 0;
+}
+
+/* A flush follows each cycle that reaches its limit, in images or in bytes. */
 static uint32_t batch_size(const struct sluice_writer *writer)
 {
+    const struct sluice_open_series *series = writer->series;
+    const uint64_t limit = writer->sink.flush_bytes;
     uint32_t size = SLUICE_PENDING_MAX;
     uint32_t left = writer->sink.flush_images;
-    if (writer->series != NULL)
-        left -= writer->series->unflushed; /* a flush follows each cycle that reaches it */
+    if (series != NULL)
+        left -= series->unflushed;
+    if (series != NULL && limit > 0 && series->tally.written > 0) {
+        const uint64_t image = series->tally.bytes_written / series->tally.written + 1;
+        const uint64_t unflushed = unflushed_bytes(series);
+        const uint64_t images = unflushed < limit ? (limit - unflushed) / image + 1 : 1;
+        left = images < left ? (uint32_t)images : left;
+    }
     return left < size ? left : size;
 }
 
@@ -194,6 +210,7 @@ static bool must_flush(const struct sluice_writer *writer, int64_t now_ns)
     if (series->unflushed == 0)
         return false;
     if (series->unflushed >= writer->sink.flush_images ||
+        (writer->sink.flush_bytes > 0 && unflushed_bytes(series) >= writer->sink.flush_bytes) ||
         now_ns - series->oldest_unflushed_ns >= writer->settings.flush_interval_ns)
         return true;
     return now_ns >= flush_due_ns(writer) && sluice_handover_count(writer->ports.in) == 0;
