@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "core/guard.h"
+#include "readers/follow/driver.h"
 
 #define FLAG_WRITE 1u
 #define FLAG_SWMR  4u
@@ -62,8 +63,10 @@ hid_t sluice_follow_h5_open(const char *path, bool live)
     sluice_guard_file(path);
     H5Pset_file_locking(access, false, true);
     H5Pset_fclose_degree(access, H5F_CLOSE_STRONG);
-    if (live)
+    if (live) {
         H5Pset_metadata_read_attempts(access, TORN_READS_MAX);
+        sluice_follow_driver_select(access);
+    }
     hid_t file = H5Fopen(path, live ? H5F_ACC_RDONLY | H5F_ACC_SWMR_READ : H5F_ACC_RDONLY, access);
     H5Pclose(access);
     return file;

@@ -43,6 +43,7 @@ struct direct_file {
     struct sluice_extents extents;
     dev_t device;
     ino_t inode;
+    uint32_t slot; /* in the feed */
     struct run run;
     struct direct_file *next; /* of the files that are open */
 };
@@ -113,7 +114,7 @@ static H5FD_t *open_file(const char *path, unsigned flags, hid_t access, haddr_t
     file->target.fd = fd;
     file->target.direct_fd = open_direct(*direct, path);
     file->target.file = sluice_feed_file_of(fd);
-    sluice_feed_forget(&file->direct->stages.feed, &file->target.file); /* of another, removed */
+    file->slot = sluice_feed_list(&file->direct->stages.feed, &file->target.file);
     file->extents.fd = fd;
     file->extents.physical = (uint64_t)there.st_size;
     file->device = there.st_dev;
@@ -166,6 +167,7 @@ static herr_t close_file(H5FD_t *head)
     while (*link != file)
         link = &(*link)->next;
     *link = file->next;
+    sluice_feed_unlist(&file->direct->stages.feed, file->slot);
     int at_close = close_descriptors(file);
     if (fault == 0)
         fault = at_close;
@@ -432,6 +434,7 @@ void sluice_direct_abandon(struct sluice_direct *direct, int descriptor)
     if (file == NULL)
         return;
     sluice_stages_drop(&direct->stages, &file->target);
+    sluice_feed_unlist(&direct->stages.feed, file->slot);
     sluice_feed_forget(&direct->stages.feed, &file->target.file);
     file->run.bytes = 0;
     sluice_extents_abandon(&file->extents);

@@ -18,7 +18,6 @@
 #include <unistd.h>
 
 #include "core/atomics.h"
-#include "core/clock.h"
 #include "core/log.h"
 
 #define NAME_TRIES 16
@@ -71,13 +70,16 @@ static int map_file(struct sluice_feed *feed, uint32_t piece_bytes)
     if (map == MAP_FAILED)
         return errno;
     feed->header = map;
-    feed->entries = (void *)((uint8_t *)map + SLUICE_FEED_ENTRIES);
+    feed->slots = (void *)((uint8_t *)map + SLUICE_FEED_SLOTS_OFFSET);
+    feed->entries = (void *)((uint8_t *)map + SLUICE_FEED_ENTRIES_OFFSET);
     feed->memory = (uint8_t *)map + sluice_feed_pieces_offset(feed->piece_count);
     *feed->header = (struct sluice_feed_header){
         .version = SLUICE_FEED_VERSION,
         .piece_count = feed->piece_count,
         .piece_bytes = piece_bytes,
-        .entries_offset = SLUICE_FEED_ENTRIES,
+        .slot_count = SLUICE_FEED_SLOT_COUNT,
+        .slots_offset = SLUICE_FEED_SLOTS_OFFSET,
+        .entries_offset = SLUICE_FEED_ENTRIES_OFFSET,
         .pieces_offset = sluice_feed_pieces_offset(feed->piece_count),
         .pid = getpid(),
     };
@@ -136,16 +138,26 @@ void sluice_feed_close(struct sluice_feed *feed)
     *feed = (struct sluice_feed){.fd = -1};
 }
 
+/* False: it was odd already. */
+static bool make_odd(_Atomic uint64_t *word)
+{
+    const uint64_t sequence = sluice_load_relaxed(word);
+    if (sequence % 2 != 0)
+        return false;
+    sluice_store_relaxed(word, sequence + 1);
+    sluice_feed_order(word); /* [edge FEED_RETRACT] */
+    return true;
+}
+
+static void make_even(_Atomic uint64_t *word)
+{
+    sluice_store_release(word, sluice_load_relaxed(word) + 1); /* [edge FEED_PUBLISH] */
+}
+
 void sluice_feed_retract(struct sluice_feed *feed, uint32_t piece)
 {
-    if (feed->memory == NULL)
-        return;
-    struct sluice_feed_entry *entry = &feed->entries[piece];
-    const uint64_t sequence = sluice_load_relaxed(&entry->sequence);
-    if (sequence % 2 != 0)
-        return;
-    sluice_store_relaxed(&entry->sequence, sequence + 1);
-    sluice_feed_order(&entry->sequence); /* [edge FEED_RETRACT] */
+    if (feed->memory != NULL)
+        make_odd(&feed->entries[piece].sequence);
 }
 
 void sluice_feed_publish(struct sluice_feed *feed, uint32_t piece,
@@ -154,11 +166,10 @@ void sluice_feed_publish(struct sluice_feed *feed, uint32_t piece,
     if (feed->memory == NULL || file->birth_ns == 0)
         return;
     struct sluice_feed_entry *entry = &feed->entries[piece];
-    const uint64_t sequence = sluice_load_relaxed(&entry->sequence);
     entry->file = *file;
     entry->position = position;
     entry->bytes = bytes;
-    sluice_store_release(&entry->sequence, sequence + 1); /* [edge FEED_PUBLISH] */
+    make_even(&entry->sequence);
 }
 
 void sluice_feed_forget(struct sluice_feed *feed, const struct sluice_feed_file *file)
@@ -169,4 +180,37 @@ void sluice_feed_forget(struct sluice_feed *feed, const struct sluice_feed_file 
         if (feed->entries[i].file.device == file->device &&
             feed->entries[i].file.inode == file->inode)
             sluice_feed_retract(feed, i);
+}
+
+uint32_t sluice_feed_list(struct sluice_feed *feed, const struct sluice_feed_file *file)
+{
+    if (feed->memory == NULL || file->birth_ns == 0)
+        return SLUICE_FEED_UNLISTED;
+    sluice_feed_forget(feed, file);
+    for (uint32_t i = 0; i < SLUICE_FEED_SLOT_COUNT; i++) {
+        struct sluice_feed_slot *slot = &feed->slots[i];
+        const uint64_t sequence = sluice_load_relaxed(&slot->sequence);
+        if (sequence != 0 && sequence % 2 == 0)
+            continue;
+        make_odd(&slot->sequence);
+        slot->file = *file;
+        sluice_store_relaxed(&slot->flushes, 0);
+        make_even(&slot->sequence);
+        return i;
+    }
+    return SLUICE_FEED_UNLISTED;
+}
+
+void sluice_feed_unlist(struct sluice_feed *feed, uint32_t slot)
+{
+    if (feed->memory != NULL && slot != SLUICE_FEED_UNLISTED)
+        make_odd(&feed->slots[slot].sequence);
+}
+
+void sluice_feed_flushed(struct sluice_feed *feed, uint32_t slot)
+{
+    if (feed->memory == NULL || slot == SLUICE_FEED_UNLISTED)
+        return;
+    _Atomic uint64_t *flushes = &feed->slots[slot].flushes;
+    sluice_store_release(flushes, sluice_load_relaxed(flushes) + 1); /* [edge FEED_FLUSH] */
 }

@@ -21,6 +21,7 @@
 struct sluice_feed {
     uint8_t *memory; /* piece_count * piece_bytes, page aligned, faulted in; NULL: not open */
     struct sluice_feed_header *header; /* the mapping */
+    struct sluice_feed_slot *slots;
     struct sluice_feed_entry *entries;
     size_t bytes; /* of the mapping */
     uint32_t piece_count;
@@ -49,6 +50,16 @@ void sluice_feed_retract(struct sluice_feed *feed, uint32_t piece);
  * file whose birth is not known is not told. */
 void sluice_feed_publish(struct sluice_feed *feed, uint32_t piece,
                          const struct sluice_feed_file *file, uint64_t position, uint64_t bytes);
+#define SLUICE_FEED_UNLISTED UINT32_MAX
+
+/* Lists a file that readers may follow from now on; anything that was told of one with its inode is
+ * retracted. Returns its slot, or UNLISTED: then it is not fed. */
+uint32_t sluice_feed_list(struct sluice_feed *feed, const struct sluice_feed_file *file);
+/* It is closed: its pieces stay. UNLISTED is accepted, also below. */
+void sluice_feed_unlist(struct sluice_feed *feed, uint32_t slot);
+/* What was written is visible in the file. */
+void sluice_feed_flushed(struct sluice_feed *feed, uint32_t slot);
+
 /* Retracts all of a file: what is there under its inode is new, or not what was written. */
 void sluice_feed_forget(struct sluice_feed *feed, const struct sluice_feed_file *file);
 
