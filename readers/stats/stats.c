@@ -15,28 +15,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "readers/stats/compensated.h"
 #include "readers/stats/integers.h"
-
-/* Neumaier's sum: keeps what rounding drops. */
-struct compensated {
-    long double sum, rest;
-};
-
-static inline void compensated_add(struct compensated *c, long double v)
-{
-    long double t = c->sum + v;
-    if (fabsl(c->sum) >= fabsl(v))
-        c->rest += (c->sum - t) + v;
-    else
-        c->rest += (v - t) + c->sum;
-    c->sum = t;
-}
-
-static long double compensated_value(const struct compensated *c)
-{
-    /* Once infinite the rest is NaN (inf - inf): the sum alone says what happened. */
-    return isfinite(c->sum) ? c->sum + c->rest : c->sum;
-}
 
 static bool masked(const uint32_t *mask, size_t i)
 {
