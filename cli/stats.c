@@ -6,8 +6,6 @@
  * Rows come from the follower one by one; each plane is decoded into the same page-aligned buffer,
  * computed and printed before the next is read, so that memory does not grow with the series. The
  * follower is asked in short slices, so that a signal is noticed within 0.2 s. */
-#include <errno.h>
-#include <getopt.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/stats_options.h"
+#include "cli/stats_survey.h"
 #include "cli/verbs.h"
 #include "core/clock.h"
 #include "core/guard.h"
@@ -28,38 +28,23 @@
 #define PAGE_BYTES        4096u
 #define STUCK_S           30u
 
-static volatile sig_atomic_t interrupted;
+static volatile sig_atomic_t interrupted, images_wanted;
 
 static void on_signal(int number)
 {
-    (void)number;
-    interrupted = 1;
+    if (number == SIGUSR1)
+        images_wanted = 1;
+    else
+        interrupted = 1;
 }
 
-const struct option sluice_options_stats[] = {
-    {"follow", no_argument, NULL, 'f'},     {"channel", required_argument, NULL, 'c'},
-    {"json", no_argument, NULL, 'j'},       {"timeout", required_argument, NULL, 't'},
-    {"wait", required_argument, NULL, 'w'}, {"every", required_argument, NULL, 'e'},
-    {"latest", no_argument, NULL, 'l'},     {"shard", required_argument, NULL, 's'},
-    {"help", no_argument, NULL, 'h'},       {NULL, 0, NULL, 0},
-};
-
-struct options {
-    const char *path;
-    bool follow, json, latest;
-    double timeout_s, wait_s;      /* wait_s < 0: not given */
-    uint64_t every, shard, shards; /* shard 1 to shards */
-    const char *shard_text;
-    uint32_t channel_count;
-    const char *channels[SLUICE_PLANES_MAX];
-};
-
 struct run {
-    const struct options *options;
+    const struct sluice_stats_options *options;
     const struct sluice_clock *clock;
     struct sluice_follow *follow;
     uint32_t selected[SLUICE_PLANES_MAX]; /* channels of the follower, totals.channel_count */
     struct sluice_publish_totals totals;
+    struct sluice_stats_surveys surveys;
     void *pixels; /* one decoded plane */
     struct sluice_json json;
     bool terminal;             /* stdout is one: not every line is shown */
@@ -68,123 +53,6 @@ struct run {
     bool gone;                 /* the reader of our output has gone */
     struct sluice_error error;
 };
-
-static const char help[] =
-    "usage: sluice stats PATH [options]\n"
-    "\n"
-    "Statistics of every image and plane of a series. PATH is any file of the set: a data\n"
-    "file, NAME_master.h5 or NAME.nxs; or a file of another writer (areaDetector, DECTRIS, NXmx\n"
-    "with a virtual dataset, ...). Mask and saturation value come from the masters.\n"
-    "\n"
-    "  --follow        go on as the files grow, until the series ends; without it: what is\n"
-    "                  visible now\n"
-    "  --channel C     only this channel (may be repeated; default: all)\n"
-    "  --json          JSON lines: one an image and plane, a summary last\n"
-    "  --timeout S     with --follow: give up when nothing new came for S seconds (default 10):\n"
-    "                  then the writer has died or is stuck (exit 1)\n"
-    "  --wait S        wait up to S seconds for the files to appear (default: the timeout with\n"
-    "                  --follow, else 0)\n"
-    "  --every N       only images whose number is a multiple of N; the others are counted as\n"
-    "                  skipped\n"
-    "  --latest        when it cannot keep up: the newest image next, older ones are skipped\n"
-    "                  and counted\n"
-    "  --shard K/N     the K-th of N processes that share the images (1/4 to 4/4)\n"
-    "  --help          this text\n"
-    "\n"
-    "Image numbers start at 0. Pixels that are masked or hold the no-data value count as invalid\n"
-    "and enter nothing else. lag_ms (latency_ms): with --follow, from the complete message to\n"
-    "this line. On a terminal at most 10 lines a second are shown; all images are computed.\n"
-    "\n"
-    "exit: 0 all well (lost images are stated), 1 a bad chunk, a dead writer or an error,\n"
-    "2 usage.\n";
-
-static int usage(const char *what, const char *value)
-{
-    fprintf(stderr, "sluice stats: %s%s%s (try --help)\n", what, value ? ": " : "",
-            value ? value : "");
-    return SLUICE_EXIT_USAGE;
-}
-
-static bool parse_seconds(const char *text, double *seconds)
-{
-    char *end;
-    *seconds = strtod(text, &end);
-    return end != text && *end == 0 && *seconds >= 0 && *seconds <= 1e9;
-}
-
-static bool parse_count(const char *text, char stop, uint64_t *count, const char **rest)
-{
-    char *end;
-    errno = 0;
-    unsigned long long value = strtoull(text, &end, 10);
-    if (end == text || text[0] == '-' || text[0] == '+' || *end != stop || errno || value == 0)
-        return false;
-    *count = value;
-    *rest = end;
-    return true;
-}
-
-static bool parse_shard(const char *text, struct options *options)
-{
-    const char *rest;
-    options->shard_text = text;
-    return parse_count(text, '/', &options->shard, &rest) &&
-           parse_count(rest + 1, 0, &options->shards, &rest) && options->shard <= options->shards;
-}
-
-/* Returns -1 to go on, else the exit code. */
-static int parse_options(int argc, char **argv, struct options *options)
-{
-    *options = (struct options){.timeout_s = 10, .wait_s = -1, .every = 1, .shard = 1, .shards = 1};
-    const char *rest;
-    int option;
-    optind = 1;
-    while ((option = getopt_long(argc, argv, "", sluice_options_stats, NULL)) != -1) {
-        switch (option) {
-        case 'f':
-            options->follow = true;
-            break;
-        case 'c':
-            if (options->channel_count == SLUICE_PLANES_MAX)
-                return usage("too many channels", NULL);
-            options->channels[options->channel_count++] = optarg;
-            break;
-        case 'j':
-            options->json = true;
-            break;
-        case 't':
-            if (!parse_seconds(optarg, &options->timeout_s))
-                return usage("--timeout is not a number of seconds", optarg);
-            break;
-        case 'w':
-            if (!parse_seconds(optarg, &options->wait_s))
-                return usage("--wait is not a number of seconds", optarg);
-            break;
-        case 'e':
-            if (!parse_count(optarg, 0, &options->every, &rest))
-                return usage("--every is not a number above 0", optarg);
-            break;
-        case 'l':
-            options->latest = true;
-            break;
-        case 's':
-            if (!parse_shard(optarg, options))
-                return usage("--shard is not K/N with K from 1 to N", optarg);
-            break;
-        case 'h':
-            fputs(help, stdout);
-            return SLUICE_EXIT_OK;
-        default:
-            return SLUICE_EXIT_USAGE;
-        }
-    }
-    if (optind + 1 != argc)
-        return usage(optind < argc ? "one PATH, please" : "PATH is missing", NULL);
-    options->path = argv[optind];
-    if (options->wait_s < 0)
-        options->wait_s = options->follow ? options->timeout_s : 0;
-    return -1;
-}
 
 /* --- output -------------------------------------------------------------------------------- */
 
@@ -201,16 +69,27 @@ static void put_json(struct run *run)
     sluice_json_reset(&run->json);
 }
 
-static void show_image(struct run *run, uint64_t image, const char *channel,
-                       const struct sluice_stats *stats, double latency_ms, int64_t now)
+static void show_survey(struct run *run, const struct sluice_survey *survey, bool of_series)
 {
     char line[SLUICE_TABLE_LINE_BYTES];
+    size_t bytes;
+    for (uint32_t i = 0; !run->gone && sluice_table_survey(line, &bytes, survey, of_series, i); i++)
+        put(run, line, bytes);
+}
+
+static void show_image(struct run *run, uint64_t image, uint32_t index,
+                       const struct sluice_stats *stats, double latency_ms, int64_t now)
+{
+    const struct sluice_channel_totals *channel = &run->totals.channels[index];
+    char line[SLUICE_TABLE_LINE_BYTES];
     if (run->options->json) {
-        sluice_publish_image(&run->json, image, channel, stats, latency_ms);
+        sluice_publish_image(&run->json, image, channel->name, stats, latency_ms, channel->survey);
         put_json(run);
     } else if (!run->terminal || now - run->line_ns >= TERMINAL_LINES_NS) {
         run->line_ns = now;
-        put(run, line, sluice_table_image(line, image, channel, stats, latency_ms));
+        put(run, line, sluice_table_image(line, image, channel->name, stats, latency_ms));
+        if (channel->survey)
+            show_survey(run, channel->survey, false);
     }
 }
 
@@ -250,8 +129,11 @@ static void show_summary(struct run *run, const char *state)
         return;
     }
     put(run, line, sluice_table_summary(line, totals, state, run->options->shard_text, seconds));
-    for (uint32_t i = 0; i < totals->channel_count; i++)
+    for (uint32_t i = 0; i < totals->channel_count; i++) {
         put(run, line, sluice_table_channel(line, &totals->channels[i]));
+        if (totals->channels[i].survey)
+            show_survey(run, totals->channels[i].survey, true);
+    }
 }
 
 /* --- one image ----------------------------------------------------------------------------- */
@@ -286,6 +168,8 @@ static enum sluice_status process_plane(struct run *run, const struct sluice_fol
         return status;
     }
     sluice_totals_add(&run->totals, index, &stats);
+    if (run->surveys.count)
+        sluice_stats_surveys_plane(&run->surveys, index, row->image, run->pixels);
     double latency_ms = NAN;
     if (run->options->follow && row->arrival_real_ns > 0) {
         int64_t latency_ns = run->clock->real_ns(run->clock) - row->arrival_real_ns;
@@ -293,7 +177,7 @@ static enum sluice_status process_plane(struct run *run, const struct sluice_fol
         if (index + 1 == run->totals.channel_count)
             sluice_histogram_record(&run->totals.latency, latency_ns);
     }
-    show_image(run, row->image, shape->name, &stats, latency_ms, sluice_now_ns(run->clock));
+    show_image(run, row->image, index, &stats, latency_ms, sluice_now_ns(run->clock));
     return SLUICE_OK;
 }
 
@@ -316,7 +200,7 @@ static void process_image(struct run *run, const struct sluice_follow_row *row)
 /* Counts a row; true when its pixels are to be looked at. */
 static bool wanted(struct run *run, const struct sluice_follow_row *row)
 {
-    const struct options *options = run->options;
+    const struct sluice_stats_options *options = run->options;
     bool sampled = row->image % options->every == 0;
     uint64_t turn = sampled ? row->image / options->every : row->image;
     if (turn % options->shards != options->shard - 1)
@@ -353,7 +237,7 @@ static enum sluice_status skip_to_latest(struct run *run, struct sluice_follow_r
 /* Gives rows to process_image until the end. Returns END, AGAIN (nothing more came) or a fault. */
 static enum sluice_status process_series(struct run *run)
 {
-    const struct options *options = run->options;
+    const struct sluice_stats_options *options = run->options;
     int64_t timeout_ns = options->follow ? (int64_t)(options->timeout_s * 1e9) : 0;
     int64_t slice_ns = timeout_ns < SLICE_NS ? timeout_ns : SLICE_NS;
     int64_t grown_ns = sluice_now_ns(run->clock);
@@ -362,6 +246,10 @@ static enum sluice_status process_series(struct run *run)
         enum sluice_status status = sluice_follow_next(run->follow, slice_ns, &row, &run->error);
         int64_t now = sluice_now_ns(run->clock);
         sluice_guard_alive();
+        if (images_wanted) {
+            images_wanted = 0;
+            sluice_stats_surveys_write(&run->surveys);
+        }
         run->totals.newest_visible = sluice_follow_newest(run->follow);
         if (status == SLUICE_AGAIN && now - grown_ns < timeout_ns)
             continue;
@@ -379,10 +267,10 @@ static enum sluice_status process_series(struct run *run)
     return SLUICE_OK;
 }
 
-/* Chooses the channels and makes room for the largest plane. */
+/* Chooses the channels and makes room for the largest plane and for what is wanted of each. */
 static int prepare(struct run *run)
 {
-    const struct options *options = run->options;
+    const struct sluice_stats_options *options = run->options;
     uint32_t count = sluice_follow_channel_count(run->follow);
     size_t plane_bytes = 0;
     for (uint32_t o = 0; o < options->channel_count; o++) {
@@ -416,10 +304,15 @@ static int prepare(struct run *run)
     }
     run->pixels =
         aligned_alloc(PAGE_BYTES, (plane_bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES);
-    if (run->pixels)
-        return SLUICE_EXIT_OK;
-    fprintf(stderr, "sluice stats: no memory for a plane of %zu bytes\n", plane_bytes);
-    return SLUICE_EXIT_FAILED;
+    if (!run->pixels) {
+        fprintf(stderr, "sluice stats: no memory for a plane of %zu bytes\n", plane_bytes);
+        return SLUICE_EXIT_FAILED;
+    }
+    int code = sluice_stats_surveys_open(&run->surveys, options, run->follow, run->selected,
+                                         run->totals.channel_count);
+    for (uint32_t i = 0; i < run->surveys.count; i++)
+        run->totals.channels[i].survey = run->surveys.surveys[i];
+    return code;
 }
 
 /* Other writers' files say less: what is not checked or known is said once. */
@@ -440,7 +333,7 @@ static void say_lacks(struct run *run)
 /* Says how it ended; returns the exit code. */
 static int conclude(struct run *run, enum sluice_status status)
 {
-    const struct options *options = run->options;
+    const struct sluice_stats_options *options = run->options;
     bool finished = sluice_follow_finished(run->follow);
     const char *state = finished ? "complete" : "growing";
     int code = run->totals.bad ? SLUICE_EXIT_FAILED : SLUICE_EXIT_OK;
@@ -460,6 +353,8 @@ static int conclude(struct run *run, enum sluice_status status)
         state = "error";
         code = SLUICE_EXIT_FAILED;
     }
+    if (!sluice_stats_surveys_write(&run->surveys))
+        code = SLUICE_EXIT_FAILED;
     if (!run->gone)
         show_summary(run, state);
     if (run->error.status != SLUICE_OK) {
@@ -471,7 +366,7 @@ static int conclude(struct run *run, enum sluice_status status)
 
 static int run_stats(void *context)
 {
-    const struct options *options = context;
+    const struct sluice_stats_options *options = context;
     int code;
     struct run *run = calloc(1, sizeof(*run));
     if (!run) {
@@ -495,6 +390,7 @@ static int run_stats(void *context)
             put(run, line, sluice_table_header(line));
         code = conclude(run, process_series(run));
     }
+    sluice_stats_surveys_close(&run->surveys);
     sluice_follow_close(run->follow);
     sluice_json_close(&run->json);
     free(run->pixels);
@@ -504,15 +400,19 @@ static int run_stats(void *context)
 
 int sluice_verb_stats(int argc, char **argv)
 {
-    struct options options;
+    struct sluice_stats_options options;
     struct sluice_guard_result end;
     struct sluice_error error = {0};
-    int code = parse_options(argc, argv, &options);
+    int code = sluice_stats_options_parse(argc, argv, &options);
     if (code >= 0)
         return code;
     const struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    if (options.images_path) { /* else it ends us, as it does others */
+        const struct sigaction restart = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+        sigaction(SIGUSR1, &restart, NULL);
+    }
     signal(SIGPIPE, SIG_IGN);
     if (sluice_guard_run(run_stats, &options, STUCK_S, &end, &error) != SLUICE_OK) {
         fprintf(stderr, "sluice stats: %s\n", error.message);

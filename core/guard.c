@@ -38,7 +38,8 @@ void sluice_guard_file(const char *path)
 
 static void pass_on(int number)
 {
-    told = 1;
+    if (number != SIGUSR1)
+        told = 1;
     if (child > 0)
         kill(child, number);
 }
@@ -67,19 +68,20 @@ static void describe(int status, struct sluice_guard_result *result)
                  strsignal(WTERMSIG(status)));
 }
 
-/* Forks with SIGINT and SIGTERM blocked: none is lost between the child's handlers and ours. */
+/* Forks with the signals blocked: none is lost between the child's handlers and ours. */
 static enum sluice_status fork_and_wait(int (*work)(void *), void *context,
                                         struct sluice_guard_result *result,
                                         struct sluice_error *error)
 {
     const struct sigaction forward = {.sa_handler = pass_on};
-    struct sigaction old_int, old_term;
-    sigset_t both, before;
+    struct sigaction old_int, old_term, old_user;
+    sigset_t all, before;
     int status = 0, code = 0;
-    sigemptyset(&both);
-    sigaddset(&both, SIGINT);
-    sigaddset(&both, SIGTERM);
-    sigprocmask(SIG_BLOCK, &both, &before);
+    sigemptyset(&all);
+    sigaddset(&all, SIGINT);
+    sigaddset(&all, SIGTERM);
+    sigaddset(&all, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &all, &before);
     fflush(NULL);
     told = 0;
     pid_t parent = getpid(), forked = fork();
@@ -91,12 +93,16 @@ static enum sluice_status fork_and_wait(int (*work)(void *), void *context,
     child = forked;
     sigaction(SIGINT, &forward, &old_int);
     sigaction(SIGTERM, &forward, &old_term);
+    sigaction(SIGUSR1, NULL, &old_user);
+    if (old_user.sa_handler != SIG_DFL) /* else it ends the parent, and the child with it */
+        sigaction(SIGUSR1, &forward, NULL);
     sigprocmask(SIG_SETMASK, &before, NULL);
     while (forked > 0 && waitpid(forked, &status, 0) < 0 && errno == EINTR)
         continue;
     child = 0;
     sigaction(SIGINT, &old_int, NULL);
     sigaction(SIGTERM, &old_term, NULL);
+    sigaction(SIGUSR1, &old_user, NULL);
     if (forked < 0)
         return sluice_error_errno(error, SLUICE_NO_MEMORY, code, "cannot start a process");
     result->interrupted = told;

@@ -4,8 +4,9 @@
  * does not stand every damaged file: it crashes in some, and computes for ever in others.
  *
  * The child does everything (it writes to the same descriptors); the parent only waits, passes
- * SIGINT and SIGTERM on, and knows afterwards how the child ended. A parent that is killed takes
- * its child with it. One thread in the process; one guard at a time. */
+ * SIGINT and SIGTERM on (SIGUSR1 too, where it has a handler), and knows afterwards how the child
+ * ended. A parent that is killed takes its child with it. One thread in the process; one guard at a
+ * time. */
 #ifndef SLUICE_CORE_GUARD_H
 #define SLUICE_CORE_GUARD_H
 

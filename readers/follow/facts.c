@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Mask and saturation value from a master. Only these two objects are opened: the image datasets
- * of a master lead into data files that the follower has open already. */
+ * Mask, saturation value and beam centre from a master. Only these objects are opened: the image
+ * datasets of a master lead into data files that the follower has open already. */
 #include "readers/follow/facts.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "core/log.h"
@@ -41,6 +42,20 @@ static uint32_t *read_mask(hid_t file, const struct sluice_follow_channel *chann
     return mask;
 }
 
+static bool read_number(hid_t file, const char *path, double *value)
+{
+    hid_t dataset = sluice_follow_h5_dataset(file, path);
+    if (dataset < 0)
+        return false;
+    hid_t space = H5Dget_space(dataset);
+    bool ok = H5Sget_simple_extent_npoints(space) == 1 &&
+              H5Dread(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, value) >= 0 &&
+              isfinite(*value);
+    H5Sclose(space);
+    H5Dclose(dataset);
+    return ok;
+}
+
 void sluice_facts_read(struct sluice_facts *facts, const char *master,
                        const struct sluice_follow_channel *channel)
 {
@@ -52,6 +67,9 @@ void sluice_facts_read(struct sluice_facts *facts, const char *master,
         facts->mask = read_mask(file, channel);
         facts->has_saturation = sluice_follow_h5_dataset_int(
             file, "entry/instrument/detector/saturation_value", &facts->saturation);
+        facts->has_beam =
+            read_number(file, "entry/instrument/detector/beam_center_x", &facts->beam_x) &&
+            read_number(file, "entry/instrument/detector/beam_center_y", &facts->beam_y);
         H5Fclose(file);
     }
     H5Eclear2(H5E_DEFAULT);

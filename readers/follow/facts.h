@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a channel's master says that statistics need: pixel mask and saturation value. Private to
- * the room; one thread. The master is opened, read and closed again. */
+ * What a channel's master says that statistics need: pixel mask, saturation value and beam centre.
+ * Private to the room; one thread. The master is opened, read and closed again. */
 #ifndef SLUICE_READERS_FOLLOW_FACTS_H
 #define SLUICE_READERS_FOLLOW_FACTS_H
 
@@ -9,9 +9,10 @@
 
 struct sluice_facts {
     bool read; /* was asked for: the rest says what there is */
-    bool has_saturation;
+    bool has_saturation, has_beam;
     int64_t saturation;
-    uint32_t *mask; /* height x width, owned; NULL: none */
+    double beam_x, beam_y; /* pixel */
+    uint32_t *mask;        /* height x width, owned; NULL: none */
 };
 
 /* Missing or unusable parts stay empty, with a warning in the log. */

@@ -59,6 +59,8 @@ const struct sluice_follow_channel *sluice_follow_channel(const struct sluice_fo
  * own master; read once, borrowed until close. */
 const uint32_t *sluice_follow_mask(struct sluice_follow *follow, uint32_t channel);
 bool sluice_follow_saturation(struct sluice_follow *follow, uint32_t channel, int64_t *value);
+/* Where the beam hits the detector, in pixels; false where the master does not say. */
+bool sluice_follow_beam(struct sluice_follow *follow, uint32_t channel, double *x, double *y);
 
 /* Bits of enum sluice_follow_lack, from the first file and the masters (see sluice_follow_mask). */
 unsigned sluice_follow_lacks(struct sluice_follow *follow);

@@ -70,6 +70,14 @@ bool sluice_follow_saturation(struct sluice_follow *follow, uint32_t channel, in
     return facts->has_saturation;
 }
 
+bool sluice_follow_beam(struct sluice_follow *follow, uint32_t channel, double *x, double *y)
+{
+    const struct sluice_facts *facts = channel_facts(follow, channel);
+    *x = facts->beam_x;
+    *y = facts->beam_y;
+    return facts->has_beam;
+}
+
 unsigned sluice_follow_lacks(struct sluice_follow *follow)
 {
     unsigned lacks = 0;

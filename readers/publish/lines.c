@@ -42,7 +42,8 @@ static void line_begin(struct sluice_json *json, uint64_t image, const char *cha
 }
 
 void sluice_publish_image(struct sluice_json *json, uint64_t image, const char *channel,
-                          const struct sluice_stats *stats, double latency_ms)
+                          const struct sluice_stats *stats, double latency_ms,
+                          const struct sluice_survey *survey)
 {
     line_begin(json, image, channel);
     key_value(json, "min", stats, stats->min, stats->min_float);
@@ -60,6 +61,8 @@ void sluice_publish_image(struct sluice_json *json, uint64_t image, const char *
     key_double(json, "com_x", stats->com_x);
     key_double(json, "com_y", stats->com_y);
     key_double(json, "latency_ms", latency_ms);
+    if (survey)
+        sluice_publish_survey(json, survey, false);
     sluice_json_object_end(json);
 }
 

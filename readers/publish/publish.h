@@ -14,10 +14,17 @@
 #include "core/json.h"
 #include "readers/follow/follow.h"
 #include "readers/stats/stats.h"
+#include "readers/stats/survey.h"
 
-/* {"image","channel","min",…,"com_y","latency_ms"}; latency NaN gives null. */
+/* {"image","channel","min",…,"com_y","latency_ms"}; latency NaN gives null. With a `survey` (NULL:
+ * none) the members that sluice_publish_survey adds for the image. */
 void sluice_publish_image(struct sluice_json *json, uint64_t image, const char *channel,
-                          const struct sluice_stats *stats, double latency_ms);
+                          const struct sluice_stats *stats, double latency_ms,
+                          const struct sluice_survey *survey);
+/* "roi", "histogram", "radial", "top": those that were asked for, of the image that ended last or
+ * of the series; members of the object that is open. */
+void sluice_publish_survey(struct sluice_json *json, const struct sluice_survey *survey,
+                           bool of_series);
 /* {"image","channel","status":"lost"}, with "reason" where it is not NULL. */
 void sluice_publish_lost(struct sluice_json *json, uint64_t image, const char *channel,
                          const char *reason);
@@ -32,7 +39,8 @@ struct sluice_channel_totals {
     bool has_saturated, is_float;
     __int128 min, max, sum;
     double min_float, max_float;
-    double sum_float, sum_rest; /* compensated: the sum is both together */
+    double sum_float, sum_rest;         /* compensated: the sum is both together */
+    const struct sluice_survey *survey; /* NULL: none; its series is a part of the summary */
 };
 
 struct sluice_publish_totals {
@@ -68,6 +76,11 @@ size_t sluice_table_status(char *line, uint64_t image, const char *channel, cons
 size_t sluice_table_summary(char *line, const struct sluice_publish_totals *totals,
                             const char *state, const char *shard, double seconds);
 size_t sluice_table_channel(char *line, const struct sluice_channel_totals *totals);
+/* Line `index` of a survey, of the image that ended last (regions, brightest pixels) or of the
+ * series (histogram and radial profile as well): 0 bytes for a bin without pixels. False after the
+ * last line. */
+bool sluice_table_survey(char *line, size_t *bytes, const struct sluice_survey *survey,
+                         bool of_series, uint32_t index);
 
 /* Writes all the bytes. END when the reader of the pipe has gone. */
 enum sluice_status sluice_publish_write_bytes(int fd, const char *text, size_t bytes,

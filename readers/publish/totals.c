@@ -90,6 +90,8 @@ static void channel_object(struct sluice_json *json, const struct sluice_channel
     else
         sluice_json_null(json);
     key_uint(json, "invalid", t->invalid);
+    if (t->survey)
+        sluice_publish_survey(json, t->survey, true);
     sluice_json_object_end(json);
 }
 

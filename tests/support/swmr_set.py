@@ -8,7 +8,7 @@ own, which they may kill:
 Commands: {"write": [ids]}, {"flush": true}, {"close": file index}, {"state": "writing|done|failed"},
 {"refuse": [ids]}, {"corrupt": id} (a checksum that is wrong), {"sleep": seconds}.
 SPEC: directory, name, channels (names), shape, dtype, per_file, filter (bslz4|lz4|none), masked,
-saturation, columns (false: images only)."""
+saturation, columns (false: images only), beam (its centre, x and y)."""
 import ctypes
 import json
 import os
@@ -192,6 +192,8 @@ class Set:
                 d["pixel_mask"] = mask(self.s, c)
                 if self.s["saturation"] is not None:
                     d["saturation_value"] = np.int64(self.s["saturation"])
+                if self.s.get("beam"):
+                    d["beam_center_x"], d["beam_center_y"] = self.s["beam"]
             os.rename(final + ".tmp", final)
 
     def do(self, command):
