@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "core/frame.h"
+#include "readers/stats/stats.h"
 
 /* More pixels than this could overflow the totals (and no detector has them). */
 #define SLUICE_STATS_PIXELS_MAX (UINT64_C(1) << 31)
@@ -26,5 +27,10 @@ struct sluice_totals {
 bool sluice_totals_small(const void *pixels, uint32_t width, uint32_t height,
                          enum sluice_dtype dtype, const uint32_t *mask, int64_t limit,
                          struct sluice_totals *totals);
+
+/* Everything of `stats` from the totals of a plane of so many pixels. */
+void sluice_stats_of_totals(const struct sluice_totals *totals, uint64_t pixels, bool has_saturated,
+                            struct sluice_stats *stats);
+void sluice_stats_without_centre(struct sluice_stats *stats);
 
 #endif

@@ -30,6 +30,40 @@ static void centre(struct sluice_stats *stats, long double sum, long double sum_
     stats->com_y = sum != 0 ? (double)(sum_y / sum) : NAN;
 }
 
+void sluice_stats_without_centre(struct sluice_stats *stats)
+{
+    stats->com_x = stats->com_y = NAN;
+}
+
+static void no_values(struct sluice_stats *stats, bool has_saturated)
+{
+    memset(stats, 0, sizeof(*stats));
+    stats->mean = stats->std = stats->com_x = stats->com_y = NAN;
+    stats->min_float = stats->max_float = stats->sum_float = NAN;
+    stats->has_saturated = has_saturated;
+}
+
+void sluice_stats_of_totals(const struct sluice_totals *t, uint64_t pixels, bool has_saturated,
+                            struct sluice_stats *stats)
+{
+    no_values(stats, has_saturated);
+    stats->valid = t->valid;
+    stats->invalid = pixels - t->valid;
+    stats->zero = t->zero;
+    stats->saturated = t->above;
+    if (t->valid == 0)
+        return;
+    stats->min = t->min;
+    stats->max = t->max;
+    stats->sum = t->sum;
+    long double n = (long double)t->valid;
+    stats->mean = (double)((long double)t->sum / n);
+    unsigned __int128 magnitude = (unsigned __int128)(t->sum < 0 ? -t->sum : t->sum);
+    unsigned __int128 spread = t->squares * t->valid - magnitude * magnitude;
+    stats->std = (double)(sqrtl((long double)spread) / n);
+    centre(stats, (long double)t->sum, (long double)t->sum_x, (long double)t->sum_y);
+}
+
 static void plane_small(const void *pixels, uint32_t width, uint32_t height,
                         enum sluice_dtype dtype, const uint32_t *mask, const int64_t *saturation,
                         struct sluice_stats *stats)
@@ -37,20 +71,7 @@ static void plane_small(const void *pixels, uint32_t width, uint32_t height,
     struct sluice_totals t;
     sluice_totals_small(pixels, width, height, dtype, mask, saturation ? *saturation : INT64_MAX,
                         &t);
-    stats->valid = t.valid;
-    stats->zero = t.zero;
-    stats->saturated = t.above;
-    if (t.valid == 0)
-        return;
-    stats->min = t.min;
-    stats->max = t.max;
-    stats->sum = t.sum;
-    long double n = (long double)t.valid;
-    stats->mean = (double)((long double)t.sum / n);
-    unsigned __int128 magnitude = (unsigned __int128)(t.sum < 0 ? -t.sum : t.sum);
-    unsigned __int128 spread = t.squares * t.valid - magnitude * magnitude;
-    stats->std = (double)(sqrtl((long double)spread) / n);
-    centre(stats, (long double)t.sum, (long double)t.sum_x, (long double)t.sum_y);
+    sluice_stats_of_totals(&t, (uint64_t)width * height, saturation != NULL, stats);
 }
 
 /* Σ x·v and Σ y·v of 64-bit pixels pass 128 bits only beyond 2^31 pixels, which are refused. */
@@ -172,10 +193,7 @@ enum sluice_status sluice_stats_plane(const void *pixels, uint32_t width, uint32
                                       enum sluice_dtype dtype, const uint32_t *mask,
                                       const int64_t *saturation, struct sluice_stats *stats)
 {
-    memset(stats, 0, sizeof(*stats));
-    stats->mean = stats->std = stats->com_x = stats->com_y = NAN;
-    stats->min_float = stats->max_float = stats->sum_float = NAN;
-    stats->has_saturated = saturation != NULL;
+    no_values(stats, saturation != NULL);
     if ((uint64_t)width * height > SLUICE_STATS_PIXELS_MAX)
         return SLUICE_LIMIT;
     switch (dtype) {

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Bit planes, 512 elements at a time. The four low planes of small values make 4 x 4 selections, of
+ * two planes each; a value's elements are the conjunction of two of them.
+ *
+ * For the centre of mass each byte's (8 elements') sum of values and sum of value times place in
+ * the byte come from byte populations and a table of nibbles; sums of absolute differences with 0
+ * add bytes to words. */
+#include "readers/stats/planes.h"
+
+#include "core/cpu.h"
+
+#ifdef SLUICE_CPU_X86
+#include <immintrin.h>
+
+#define KERNEL static inline __attribute__((always_inline)) SLUICE_TARGET_AVX512
+
+/* What 512 elements are: planes of the small values, and what is not one. */
+struct column {
+    __m512i low[4]; /* 0 where hot, masked or without data */
+    __m512i small;  /* elements with a small value */
+    __m512i hot;
+};
+
+KERNEL __m512i plane(const struct sluice_piece *piece, unsigned number, size_t at)
+{
+    unsigned last = piece->significant - 1;
+
+    return _mm512_loadu_si512(piece->planes + (number < last ? number : last) * piece->stride + at);
+}
+
+KERNEL void look(const struct sluice_piece *piece, size_t at, struct column *column)
+{
+    __m512i all, any, out;
+
+    for (unsigned i = 0; i < 4; i++)
+        column->low[i] = plane(piece, i, at);
+    any = plane(piece, 4, at);
+    all = _mm512_and_si512(_mm512_and_si512(column->low[0], column->low[1]),
+                           _mm512_and_si512(column->low[2], column->low[3]));
+    all = _mm512_and_si512(all, any);
+    for (unsigned i = 5; i < piece->significant; i++) {
+        __m512i next = _mm512_loadu_si512(piece->planes + i * piece->stride + at);
+
+        any = _mm512_or_si512(any, next);
+        all = _mm512_and_si512(all, next);
+    }
+    out = all;
+    if (piece->mask)
+        out = _mm512_or_si512(out, _mm512_loadu_si512(piece->mask + at));
+    column->hot = _mm512_andnot_si512(out, any);
+    column->small = _mm512_andnot_si512(_mm512_or_si512(out, any), _mm512_set1_epi64(-1));
+    for (unsigned i = 0; i < 4; i++)
+        column->low[i] = _mm512_and_si512(column->low[i], column->small);
+}
+
+/* c[0..3]: elements of which planes a and b are 0 and 0, 1 and 0, 0 and 1, 1 and 1. */
+KERNEL void select4(__m512i c[4], __m512i a, __m512i b, __m512i small)
+{
+    c[3] = _mm512_and_si512(a, b);
+    c[2] = _mm512_andnot_si512(a, b);
+    c[1] = _mm512_andnot_si512(b, a);
+    c[0] = _mm512_andnot_si512(_mm512_or_si512(a, b), small);
+}
+
+KERNEL void count_values(const struct column *column, __m512i counts[SLUICE_SMALL_VALUES])
+{
+    __m512i low[4], high[4];
+
+    select4(low, column->low[0], column->low[1], column->small);
+    select4(high, column->low[2], column->low[3], column->small);
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; i++)
+        counts[i] = _mm512_add_epi64(
+            counts[i], _mm512_popcnt_epi64(_mm512_and_si512(low[i % 4], high[i / 4])));
+    if (_mm512_test_epi64_mask(column->low[3], column->low[3]) == 0)
+        return;
+#pragma GCC unroll 8
+    for (int i = 8; i < 16; i++)
+        counts[i] = _mm512_add_epi64(
+            counts[i], _mm512_popcnt_epi64(_mm512_and_si512(low[i % 4], high[i / 4])));
+}
+
+/* The sum over the bits of each byte of their number (0 to 7): at most 28. */
+KERNEL __m512i bit_numbers(__m512i bytes)
+{
+    const __m512i nibble = _mm512_set1_epi8(15);
+    const __m512i low =
+        _mm512_broadcast_i32x4(_mm_setr_epi8(0, 0, 1, 1, 2, 2, 3, 3, 3, 3, 4, 4, 5, 5, 6, 6));
+    const __m512i high = _mm512_broadcast_i32x4(
+        _mm_setr_epi8(0, 4, 5, 9, 6, 10, 11, 15, 7, 11, 12, 16, 13, 17, 18, 22));
+
+    return _mm512_add_epi8(
+        _mm512_shuffle_epi8(low, _mm512_and_si512(bytes, nibble)),
+        _mm512_shuffle_epi8(high, _mm512_and_si512(_mm512_srli_epi16(bytes, 4), nibble)));
+}
+
+KERNEL __m512i twice(__m512i bytes)
+{
+    return _mm512_add_epi8(bytes, bytes);
+}
+
+/* Sums of a word's values to `sums`; adds to *placed (in eight parts) value times place. */
+KERNEL void sum_places(const struct column *column, uint64_t *sums, __m512i *placed)
+{
+    const __m512i zero = _mm512_setzero_si512();
+    const __m512i byte_numbers = _mm512_set1_epi64(0x0706050403020100);
+    const __m512i *low = column->low;
+    /* of 8 elements: values up to 8 * 15, and value times bit number in two halves: 3 * 28 */
+    __m512i values = _mm512_add_epi8(
+        _mm512_add_epi8(_mm512_popcnt_epi8(low[0]), twice(_mm512_popcnt_epi8(low[1]))),
+        _mm512_slli_epi16(
+            _mm512_add_epi8(_mm512_popcnt_epi8(low[2]), twice(_mm512_popcnt_epi8(low[3]))), 2));
+    __m512i bits_low = _mm512_add_epi8(bit_numbers(low[0]), twice(bit_numbers(low[1])));
+    __m512i bits_high = _mm512_add_epi8(bit_numbers(low[2]), twice(bit_numbers(low[3])));
+    __m512i in_word = _mm512_madd_epi16(_mm512_maddubs_epi16(values, byte_numbers),
+                                        _mm512_set1_epi16(8)); /* 8 * byte * value */
+
+    _mm512_storeu_si512(sums, _mm512_sad_epu8(values, zero));
+    in_word = _mm512_add_epi64(_mm512_and_si512(in_word, _mm512_set1_epi64(0xffffffff)),
+                               _mm512_srli_epi64(in_word, 32));
+    in_word = _mm512_add_epi64(in_word, _mm512_sad_epu8(bits_low, zero));
+    in_word = _mm512_add_epi64(in_word, _mm512_slli_epi64(_mm512_sad_epu8(bits_high, zero), 2));
+    *placed = _mm512_add_epi64(*placed, in_word);
+}
+
+KERNEL void count(const struct sluice_piece *piece, struct sluice_piece_counts *counts, bool centre)
+{
+    __m512i small[SLUICE_SMALL_VALUES], hot = _mm512_setzero_si512(), placed = hot;
+    struct column column;
+
+#pragma GCC unroll 16
+    for (int i = 0; i < SLUICE_SMALL_VALUES; i++)
+        small[i] = hot;
+    for (size_t word = 0; word < piece->words; word += 8) {
+        look(piece, word * 8, &column);
+        count_values(&column, small);
+        _mm512_storeu_si512(counts->hot + word, column.hot);
+        hot = _mm512_add_epi64(hot, _mm512_popcnt_epi64(column.hot));
+        if (centre)
+            sum_places(&column, counts->sums + word, &placed);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < SLUICE_SMALL_VALUES; i++)
+        _mm512_storeu_si512(counts->small[i], small[i]);
+    counts->hot_count = (uint64_t)_mm512_reduce_add_epi64(hot);
+    if (centre)
+        counts->placed = (uint64_t)_mm512_reduce_add_epi64(placed);
+}
+
+SLUICE_TARGET_AVX512 void sluice_piece_count_avx512(const struct sluice_piece *piece,
+                                                    struct sluice_piece_counts *counts)
+{
+    if (piece->centre)
+        count(piece, counts, true);
+    else
+        count(piece, counts, false);
+}
+
+#endif
