@@ -3,8 +3,8 @@
  * `sluice stats`: follow (checksum, decode) -> statistics -> lines, in one thread of a process of
  * its own (core/guard.h): HDF5 does not stand every damaged file.
  *
- * Rows come from the follower one by one; each plane is decoded into the same page-aligned buffer,
- * computed and printed before the next is read, so that memory does not grow with the series. The
+ * Rows come from the follower one by one; each plane is computed (stats_plane.h) and printed before
+ * the next is read, in the same buffers, so that memory does not grow with the series. The
  * follower is asked in short slices, so that a signal is noticed within 0.2 s. */
 #include <math.h>
 #include <signal.h>
@@ -14,18 +14,17 @@
 #include <unistd.h>
 
 #include "cli/stats_options.h"
+#include "cli/stats_plane.h"
 #include "cli/stats_survey.h"
 #include "cli/verbs.h"
 #include "core/clock.h"
 #include "core/guard.h"
 #include "readers/follow/follow.h"
 #include "readers/publish/publish.h"
-#include "readers/stats/stats.h"
 
 #define SLICE_NS          (200 * SLUICE_NS_PER_MS)
 #define TERMINAL_LINES_NS (100 * SLUICE_NS_PER_MS)
 #define DRAIN_NS          (20 * SLUICE_NS_PER_MS)
-#define PAGE_BYTES        4096u
 #define STUCK_S           30u
 
 static volatile sig_atomic_t interrupted, images_wanted;
@@ -45,7 +44,7 @@ struct run {
     uint32_t selected[SLUICE_PLANES_MAX]; /* channels of the follower, totals.channel_count */
     struct sluice_publish_totals totals;
     struct sluice_stats_surveys surveys;
-    void *pixels; /* one decoded plane */
+    struct sluice_stats_planes planes;
     struct sluice_json json;
     bool terminal;             /* stdout is one: not every line is shown */
     int64_t line_ns;           /* of the last line on a terminal */
@@ -146,21 +145,10 @@ static enum sluice_status process_plane(struct run *run, const struct sluice_fol
     const struct sluice_follow_channel *shape = sluice_follow_channel(run->follow, channel);
     struct sluice_error why = {0};
     struct sluice_stats stats;
-    int64_t saturation;
-    bool saturates = sluice_follow_saturation(run->follow, channel, &saturation);
-    size_t bytes = (size_t)shape->width * shape->height * sluice_dtype_bytes(shape->dtype);
     enum sluice_status status =
-        sluice_follow_pixels(run->follow, row, channel, run->pixels, bytes, &why);
+        sluice_stats_planes_compute(&run->planes, run->follow, row, channel, &stats, &why);
     if (status == SLUICE_NOT_FOUND && index == 0)
         return status;
-    if (status == SLUICE_OK) {
-        status = sluice_stats_plane(run->pixels, shape->width, shape->height, shape->dtype,
-                                    sluice_follow_mask(run->follow, channel),
-                                    saturates ? &saturation : NULL, &stats);
-        if (status != SLUICE_OK)
-            sluice_error_set(&why, status, "no statistics of %s planes of %u x %u",
-                             sluice_dtype_name(shape->dtype), shape->height, shape->width);
-    }
     if (status != SLUICE_OK) {
         run->totals.bad++;
         run->totals.channels[index].bad++;
@@ -169,7 +157,7 @@ static enum sluice_status process_plane(struct run *run, const struct sluice_fol
     }
     sluice_totals_add(&run->totals, index, &stats);
     if (run->surveys.count)
-        sluice_stats_surveys_plane(&run->surveys, index, row->image, run->pixels);
+        sluice_stats_surveys_plane(&run->surveys, index, row->image, run->planes.pixels);
     double latency_ms = NAN;
     if (run->options->follow && row->arrival_real_ns > 0) {
         int64_t latency_ns = run->clock->real_ns(run->clock) - row->arrival_real_ns;
@@ -302,9 +290,8 @@ static int prepare(struct run *run)
                  c->name);
         run->selected[run->totals.channel_count++] = i;
     }
-    run->pixels =
-        aligned_alloc(PAGE_BYTES, (plane_bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES);
-    if (!run->pixels) {
+    if (!sluice_stats_planes_open(&run->planes, plane_bytes,
+                                  options->pixels || options->has_survey)) {
         fprintf(stderr, "sluice stats: no memory for a plane of %zu bytes\n", plane_bytes);
         return SLUICE_EXIT_FAILED;
     }
@@ -393,7 +380,7 @@ static int run_stats(void *context)
     sluice_stats_surveys_close(&run->surveys);
     sluice_follow_close(run->follow);
     sluice_json_close(&run->json);
-    free(run->pixels);
+    sluice_stats_planes_close(&run->planes);
     free(run);
     return code;
 }

@@ -24,6 +24,7 @@ const struct option sluice_options_stats[] = {
     {"every", required_argument, NULL, 'e'},
     {"latest", no_argument, NULL, 'l'},
     {"shard", required_argument, NULL, 's'},
+    {"pixels", no_argument, NULL, 'p'},
     {"roi", required_argument, NULL, 'r'},
     {"histogram", optional_argument, NULL, 'H'},
     {"radial", optional_argument, NULL, 'R'},
@@ -53,6 +54,8 @@ static const char help[] =
     "  --latest        when it cannot keep up: the newest image next, older ones are skipped\n"
     "                  and counted\n"
     "  --shard K/N     the K-th of N processes that share the images (1/4 to 4/4)\n"
+    "  --pixels        decode every image to pixels first; else bslz4 counts are not: the figures\n"
+    "                  are the same, later\n"
     "\n"
     "More, of each image and of the series in the summary:\n"
     "  --roi NAME=X,Y,W,H       sum, maximum, valid pixels and mean of a rectangle whose first\n"
@@ -276,6 +279,9 @@ static int one_option(int option, struct sluice_stats_options *options)
                    : usage("--every is not a number above 0", optarg);
     case 'l':
         options->latest = true;
+        return -1;
+    case 'p':
+        options->pixels = true;
         return -1;
     case 's':
         return parse_shard(optarg, options)

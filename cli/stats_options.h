@@ -10,7 +10,7 @@
 
 struct sluice_stats_options {
     const char *path;
-    bool follow, json, latest;
+    bool follow, json, latest, pixels;
     double timeout_s, wait_s;      /* wait_s < 0: not given */
     uint64_t every, shard, shards; /* shard 1 to shards */
     const char *shard_text;

@@ -124,6 +124,12 @@ enum sluice_status sluice_file_column(struct sluice_follow_file *file,
                                       const char *name, enum sluice_follow_cell kind, void *value,
                                       size_t bytes, struct sluice_error *error);
 void sluice_file_close_columns(struct sluice_follow_file *file);
+/* sluice_file_chunk, held against the checksum column. */
+enum sluice_status sluice_file_payload(struct sluice_follow_file *file, uint64_t row,
+                                       uint32_t channel, const struct sluice_follow_channel *shape,
+                                       struct sluice_file_buffers *buffers,
+                                       struct sluice_span *payload, enum sluice_encoding *encoding,
+                                       struct sluice_error *error);
 /* The pixels of a row, whatever its layout and filters, in memory order; the checksum is held
  * against the stored chunk where there is one. `pixels` has room for the plane. */
 enum sluice_status sluice_file_pixels(struct sluice_follow_file *file, uint64_t row,

@@ -84,6 +84,21 @@ enum sluice_status sluice_follow_chunk(struct sluice_follow *follow,
                                        const struct sluice_follow_row *row, uint32_t channel,
                                        struct sluice_span *chunk, enum sluice_encoding *encoding,
                                        struct sluice_error *error);
+/* The same, held against the checksum column where there is one: what sluice_follow_pixels decodes.
+ */
+enum sluice_status sluice_follow_payload(struct sluice_follow *follow,
+                                         const struct sluice_follow_row *row, uint32_t channel,
+                                         struct sluice_span *payload,
+                                         enum sluice_encoding *encoding,
+                                         struct sluice_error *error);
+/* False where sluice_follow_chunk and sluice_follow_payload would say UNSUPPORTED, or the row's
+ * file cannot be opened. */
+bool sluice_follow_is_direct(struct sluice_follow *follow, const struct sluice_follow_row *row,
+                             uint32_t channel);
+/* Says that a payload does not decode, and why. */
+enum sluice_status sluice_follow_undecodable(struct sluice_span payload,
+                                             enum sluice_encoding encoding,
+                                             enum sluice_status status, struct sluice_error *error);
 /* The pixels of a written row in memory order, whatever its layout and filters; held against the
  * checksum column where there is one. `bytes` must be the plane's. NOT_FOUND: a file without keys
  * never had this image; UNSUPPORTED: a filter that is not installed; MALFORMED and others: what is

@@ -183,6 +183,36 @@ static enum sluice_status read_indirect(struct sluice_follow_file *file, uint64_
     return status == SLUICE_OK ? read_row(c, row, shape, pixels, error) : status;
 }
 
+enum sluice_status sluice_file_payload(struct sluice_follow_file *file, uint64_t row,
+                                       uint32_t channel, const struct sluice_follow_channel *shape,
+                                       struct sluice_file_buffers *buffers,
+                                       struct sluice_span *payload, enum sluice_encoding *encoding,
+                                       struct sluice_error *error)
+{
+    size_t bytes;
+    enum sluice_status status =
+        sluice_file_chunk(file, row, channel, shape, buffers, &bytes, encoding, error);
+    if (status != SLUICE_OK)
+        return status;
+    *payload = (struct sluice_span){buffers->chunk, bytes};
+    uint64_t expected, found;
+    if (sluice_file_checksum(file, row, channel, &expected) &&
+        (found = sluice_checksum(*payload)) != expected)
+        return sluice_error_set(error, SLUICE_MALFORMED,
+                                "checksum of the stored chunk is %016llx, its column says %016llx",
+                                (unsigned long long)found, (unsigned long long)expected);
+    return SLUICE_OK;
+}
+
+enum sluice_status sluice_follow_undecodable(struct sluice_span payload,
+                                             enum sluice_encoding encoding,
+                                             enum sluice_status status, struct sluice_error *error)
+{
+    return sluice_error_set(error, status, "the %s chunk of %zu bytes does not decode: %s",
+                            sluice_encoding_name(encoding), payload.bytes,
+                            sluice_status_text(status));
+}
+
 enum sluice_status sluice_file_pixels(struct sluice_follow_file *file, uint64_t row,
                                       uint32_t channel, const struct sluice_follow_channel *shape,
                                       void *pixels, struct sluice_file_buffers *buffers,
@@ -190,26 +220,15 @@ enum sluice_status sluice_file_pixels(struct sluice_follow_file *file, uint64_t 
 {
     if (file->channels[channel].indirect)
         return read_indirect(file, row, channel, shape, pixels, error);
+    struct sluice_span chunk;
     enum sluice_encoding encoding;
-    size_t bytes;
     enum sluice_status status =
-        sluice_file_chunk(file, row, channel, shape, buffers, &bytes, &encoding, error);
+        sluice_file_payload(file, row, channel, shape, buffers, &chunk, &encoding, error);
     if (status != SLUICE_OK)
         return status;
-    struct sluice_span chunk = {buffers->chunk, bytes};
-    uint64_t expected, found;
-    if (sluice_file_checksum(file, row, channel, &expected) &&
-        (found = sluice_checksum(chunk)) != expected)
-        return sluice_error_set(error, SLUICE_MALFORMED,
-                                "checksum of the stored chunk is %016llx, its column says %016llx",
-                                (unsigned long long)found, (unsigned long long)expected);
     size_t element_bytes = sluice_dtype_bytes(shape->dtype);
     status = sluice_codec_decode(encoding, chunk, element_bytes, pixels,
                                  (size_t)shape->width * shape->height * element_bytes,
                                  &buffers->scratch);
-    if (status != SLUICE_OK)
-        return sluice_error_set(error, status, "the %s chunk of %zu bytes does not decode: %s",
-                                sluice_encoding_name(encoding), chunk.bytes,
-                                sluice_status_text(status));
-    return SLUICE_OK;
+    return status == SLUICE_OK ? status : sluice_follow_undecodable(chunk, encoding, status, error);
 }

@@ -131,6 +131,30 @@ enum sluice_status sluice_follow_chunk(struct sluice_follow *follow,
     return status;
 }
 
+enum sluice_status sluice_follow_payload(struct sluice_follow *follow,
+                                         const struct sluice_follow_row *row, uint32_t channel,
+                                         struct sluice_span *payload,
+                                         enum sluice_encoding *encoding, struct sluice_error *error)
+{
+    struct sluice_error why = {0};
+    struct sluice_follow_file *file = file_of(follow, row, channel, &why);
+    enum sluice_status status = why.status;
+    *payload = (struct sluice_span){0};
+    if (file)
+        status = sluice_file_payload(file, row->row, channel, &follow->channels[channel],
+                                     &follow->buffers, payload, encoding, &why);
+    if (status != SLUICE_OK && error && error->status == SLUICE_OK)
+        *error = why;
+    return status;
+}
+
+bool sluice_follow_is_direct(struct sluice_follow *follow, const struct sluice_follow_row *row,
+                             uint32_t channel)
+{
+    const struct sluice_follow_file *file = file_of(follow, row, channel, NULL);
+    return file && !file->channels[channel].indirect;
+}
+
 enum sluice_status sluice_follow_pixels(struct sluice_follow *follow,
                                         const struct sluice_follow_row *row, uint32_t channel,
                                         void *pixels, size_t bytes, struct sluice_error *error)
