@@ -18,7 +18,7 @@
 /* liblz4 takes a sequence of at most 14 literals and 18 bytes of match at once when so much is left
  * of the block and of the output, and then does not ask for the last literals. */
 #define SHORT_IN  16
-#define SHORT_OUT 32
+#define SHORT_OUT SLUICE_LZ4_SHORT_OUT
 
 #define SHORT_LITERALS_MAX 14
 #define SHORT_MATCH_MAX    18
@@ -156,11 +156,16 @@ static inline void copy_wide(uint8_t *to, const uint8_t *from)
     memcpy(to + 8, &b, sizeof b);
 }
 
-static inline void copy_repeat(uint8_t *to, size_t offset, size_t bytes)
+static inline void copy_match(uint8_t *to, size_t offset, size_t bytes)
 {
     uint64_t pattern;
     size_t step = 8;
 
+    if (offset >= WIDE) {
+        for (size_t i = 0; i < bytes; i += WIDE)
+            copy_wide(to + i, to + i - offset);
+        return;
+    }
     if (offset >= 8) {
         for (size_t i = 0; i < bytes; i += 8)
             memcpy(to + i, memcpy(&pattern, to + i - offset, 8), 8);

@@ -5,14 +5,16 @@
  *   NAME(x)          the level's name of x
  *   TARGET           its instructions
  *   WIDE             bytes of one copy, at least 16
- *   copy_wide(to, from)           copies WIDE bytes; they may overlap
- *   copy_repeat(to, offset, n)    writes at least n bytes that repeat the `offset` (1 to WIDE - 1)
- *                                 bytes before; up to WIDE bytes more are written, and as many read
+ *   copy_wide        (to, from): copies WIDE bytes; they may overlap
+ *   copy_match       (to, offset, n): writes at least n bytes that repeat the `offset` (1 or more)
+ *                    bytes before; up to WIDE bytes more are written, and as many read
  *
  * DESIGN. Two loops. The quick one runs while neither end is near: there no literal run or match
  * that is short needs a check but the one of its offset, and both are copied as whole vectors. What
  * it does not take (a long run that comes near an end, an offset of 0 or too far, a length cut off)
  * it leaves as it was found; the careful step then takes that one sequence and believes nothing.
+ * Jumps that cannot be foreseen cost more than anything else there: 60 to 130 sequences a block of
+ * 8 KiB. So a second byte of a match's length is added without asking whether it is one.
  *
  * The end of a block is liblz4's, not only the format's: a match begins at least 12 bytes before
  * the end and ends 5 before it, except that liblz4 has a short cut for short sequences which does
@@ -33,21 +35,6 @@ TARGET static inline bool NAME(long_length)(const uint8_t **ip, const uint8_t *e
     return true;
 }
 
-TARGET static inline void NAME(copy_far)(uint8_t *to, const uint8_t *from, size_t bytes)
-{
-    copy_wide(to, from);
-    for (size_t i = WIDE; i < bytes; i += WIDE)
-        copy_wide(to + i, from + i);
-}
-
-TARGET static inline void NAME(copy_match)(uint8_t *to, size_t offset, size_t bytes)
-{
-    if (offset >= WIDE)
-        NAME(copy_far)(to, to - offset, bytes);
-    else
-        copy_repeat(to, offset, bytes);
-}
-
 /* The quick loop: moves *ip_at and *op_at to the first sequence that is not its. */
 TARGET static inline void NAME(quick)(const struct sluice_lz4_task *task, const uint8_t **ip_at,
                                       uint8_t **op_at)
@@ -63,6 +50,7 @@ TARGET static inline void NAME(quick)(const struct sluice_lz4_task *task, const 
         uint64_t literals = *ip >> 4, match = *ip & 15;
         uint8_t *to = op;
         size_t offset;
+        bool is_long;
 
         if (literals < 15) {
             memcpy(to, at, 16);
@@ -70,21 +58,23 @@ TARGET static inline void NAME(quick)(const struct sluice_lz4_task *task, const 
             if (!NAME(long_length)(&at, ip_stop, &literals) || literals >= (size_t)(ip_stop - at) ||
                 literals >= (size_t)(op_stop - to))
                 break;
-            NAME(copy_far)(to, at, literals);
+            for (size_t i = 0; i < literals; i += WIDE)
+                copy_wide(to + i, at + i);
         }
         at += literals;
         to += literals;
         offset = at[0] | (size_t)at[1] << 8;
         at += 2;
-        if (match == 15) {
-            if (!NAME(long_length)(&at, end, &match) || to > op_stop ||
-                match + 4 > (size_t)(op_stop - to))
-                break;
-        }
-        match += 4;
+        is_long = match == 15;
+        match += 4 + (at[0] & -(uint64_t)is_long);
+        at += is_long;
+        if (__builtin_expect(match == 4 + 15 + 255, 0) && !NAME(long_length)(&at, end, &match))
+            break;
+        if ((int64_t)match > op_stop + SLUICE_LZ4_SHORT_OUT - to)
+            break;
         if (offset - 1 >= (size_t)(to - out)) /* 0, or before the first byte */
             break;
-        NAME(copy_match)(to, offset, match);
+        copy_match(to, offset, match);
         ip = at;
         op = to + match;
     }
@@ -96,7 +86,7 @@ static inline TARGET void NAME(copy_in_room)(const struct sluice_lz4_task *task,
                                              size_t offset, size_t bytes)
 {
     if (offset > 0 && bytes + 2 * WIDE <= task->room - (size_t)(to - task->out))
-        NAME(copy_match)(to, offset, bytes);
+        copy_match(to, offset, bytes);
     else
         sluice_lz4_copy_exact(to, offset, bytes);
 }

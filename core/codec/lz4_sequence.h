@@ -7,7 +7,9 @@
 
 #include "core/codec/lz4_decode.h"
 
-/* The quick loop begins no sequence at or behind these. */
+/* The quick loop begins no sequence at or behind these, and ends none more than SHORT_OUT (as much
+ * as a short sequence gives) behind `out`. */
+#define SLUICE_LZ4_SHORT_OUT 32
 struct sluice_lz4_margins {
     size_t in, out;
 };

@@ -28,7 +28,7 @@ static void compare_decoders(const uint8_t *payload, size_t bytes, size_t decode
 #endif
     };
     const size_t level_count = (size_t)sluice_cpu_level() + 1;
-    uint8_t *expected = malloc(decoded_bytes);
+    uint8_t *expected = calloc(1, decoded_bytes);
 
     if (expected == NULL)
         abort();
