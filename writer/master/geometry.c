@@ -8,7 +8,6 @@
  * there. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/log.h"
@@ -21,7 +20,7 @@
 #define PATH_BYTES (sizeof AXES + SLUICE_NAME_BYTES + sizeof "/_increment_set")
 
 /* Positions that an axis may have: image ids that jump make any number of rows out of a few images,
- * and each takes 8 bytes of memory and 24 of the file. */
+ * and each takes 24 bytes of the file. */
 #define POSITIONS_MAX ((size_t)16 << 20)
 
 /* Carries the detector, not the sample. */
@@ -35,7 +34,7 @@ static const char *translation(struct sluice_tree *tree, const char *path, doubl
         .path = path,
         .type = "translation",
         .unit = "m",
-        .values = &value,
+        .line = {.first = value},
         .depends_on = depends_on,
     };
     if (isnan(value))
@@ -99,13 +98,6 @@ static void axis_path(const struct sluice_axis *axis, const char *suffix, char p
     snprintf(path, PATH_BYTES, "%s/%s%s", AXES, safe, suffix);
 }
 
-/* `count` values from `first` in steps of `step`. */
-static void fill_line(double *values, size_t count, double first, double step)
-{
-    for (size_t i = 0; i < count; i++)
-        values[i] = first + (double)i * step;
-}
-
 /* Of length 1. */
 static void axis_direction(const struct sluice_metadata_settings *settings, const char *name,
                            double direction[3])
@@ -118,33 +110,31 @@ static void axis_direction(const struct sluice_metadata_settings *settings, cons
         direction[i] = norm > 0 ? vector[i] / norm : usual[i];
 }
 
-/* The three arrays of one axis; `values` has room for one. */
+/* The three arrays of one axis. */
 static void put_axis(struct sluice_tree *tree, const struct sluice_master_input *input,
-                     uint32_t index, double *values, size_t count, const char *depends_on)
+                     uint32_t index, size_t count, const char *depends_on)
 {
     const struct sluice_axis *axis = &input->series->axes[index];
     double step = isnan(axis->increment) ? 0 : axis->increment;
-    hsize_t shape = count;
     char path[PATH_BYTES];
     axis_path(axis, "", path);
     struct sluice_transformation transformation = {
         .path = path,
         .type = "rotation",
         .unit = "degree",
-        .values = values,
-        .rank = 1,
+        .line = {axis->start, step},
+        .is_array = true,
         .count = count,
         .depends_on = depends_on,
     };
     axis_direction(input->metadata, axis->name, transformation.vector);
-    fill_line(values, count, axis->start, step);
     sluice_tree_transformation(tree, &transformation);
     axis_path(axis, "_end", path);
-    fill_line(values, count, axis->start + step, step);
-    sluice_tree_array(tree, path, SLUICE_F64, 1, &shape, values, "degree");
+    sluice_tree_line_array(tree, path, count, (struct sluice_tree_line){axis->start + step, step});
+    sluice_tree_attribute(tree, path, "units", "degree");
     axis_path(axis, "_increment_set", path);
-    fill_line(values, count, step, 0);
-    sluice_tree_array(tree, path, SLUICE_F64, 1, &shape, values, "degree");
+    sluice_tree_line_array(tree, path, count, (struct sluice_tree_line){step, 0});
+    sluice_tree_attribute(tree, path, "units", "degree");
 }
 
 /* False for an axis that cannot be written: without a start, or whose name (made safe) another one
@@ -232,12 +222,6 @@ static void put_sample(struct sluice_tree *tree, const struct sluice_master_inpu
         sluice_log_warning("master", "axes left out: %zu rows are too many", count);
     if (series->axis_count == 0 || tree->status != SLUICE_OK || !fits)
         return;
-    double *values = calloc(count + 1, sizeof *values);
-    if (values == NULL) {
-        sluice_tree_check(tree, sluice_error_set(tree->error, SLUICE_NO_MEMORY,
-                                                 "no memory for the axes of %zu images", count));
-        return;
-    }
     for (uint32_t i = 0; i < series->axis_count; i++) {
         if (!can_put(series, i)) {
             sluice_log_warning("master", "axis left out, no start or its name is taken: axis=%s",
@@ -245,9 +229,8 @@ static void put_sample(struct sluice_tree *tree, const struct sluice_master_inpu
             continue;
         }
         stands_on(input, series->axes[i].name, path);
-        put_axis(tree, input, i, values, count, path);
+        put_axis(tree, input, i, count, path);
     }
-    free(values);
 }
 
 void sluice_master_put_geometry(struct sluice_tree *tree, const struct sluice_master_input *input,

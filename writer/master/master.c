@@ -6,8 +6,8 @@
  *   job:  objects (HDF5) ─> arrays (pwrite, a piece a step) ─> mode, sync, rename
  *         NAME_master.h5, then the same for NAME.nxs
  *
- * HDF5 makes the objects and only the room for masks and flatfields; they are written past it when
- * it has closed the file. So no step lasts longer than a piece, or than the few hundred small
+ * HDF5 makes the objects and only the room for masks, flatfields and axes; they are written past it
+ * when it has closed the file. So no step lasts longer than a piece, or than the few hundred small
  * objects take.
  *
  * The temporary file is created exclusively; its name holds our process id, so that one that lies
@@ -45,6 +45,7 @@ struct sluice_master_job {
     int fd;   /* of the temporary file when its objects are there; -1 */
     struct sluice_tree_bulk bulks[SLUICE_TREE_BULKS_MAX];
     size_t bulk_count;
+    double *line; /* a piece of values that are computed; NULL: none was wanted yet */
     char path[SLUICE_PATH_BYTES], temporary[SLUICE_PATH_BYTES + 32]; /* empty: nothing there */
 };
 
@@ -71,16 +72,33 @@ static enum sluice_status make_objects(struct sluice_master_job *job, struct slu
     return tree.status;
 }
 
+/* The next piece of a line, in memory; NULL: there is none. */
+static const uint8_t *compute_piece(struct sluice_master_job *job, struct sluice_tree_bulk *bulk,
+                                    size_t bytes)
+{
+    const size_t count = bytes / sizeof(double);
+    if (job->line == NULL)
+        job->line = malloc(SLUICE_MASTER_PIECE_BYTES);
+    for (size_t i = 0; job->line != NULL && i < count; i++)
+        job->line[i] = bulk->line.first + (double)(bulk->done + i) * bulk->line.step;
+    bulk->done += count;
+    return (const uint8_t *)job->line;
+}
+
 /* A piece of the last array that is not written yet. */
 static enum sluice_status write_piece(struct sluice_master_job *job, struct sluice_error *error)
 {
     struct sluice_tree_bulk *bulk = &job->bulks[job->bulk_count - 1];
     size_t bytes =
         bulk->bytes < SLUICE_MASTER_PIECE_BYTES ? bulk->bytes : SLUICE_MASTER_PIECE_BYTES;
-    const int code = sluice_write_fully(job->fd, bulk->values, bytes, bulk->offset);
+    const uint8_t *values = bulk->values != NULL ? bulk->values : compute_piece(job, bulk, bytes);
+    if (values == NULL)
+        return sluice_error_set(error, SLUICE_NO_MEMORY, "no memory for the positions of an axis");
+    const int code = sluice_write_fully(job->fd, values, bytes, bulk->offset);
     if (code != 0)
         return sluice_error_errno(error, SLUICE_IO, code, "cannot write the file");
-    bulk->values += bytes;
+    if (bulk->values != NULL)
+        bulk->values += bytes;
     bulk->bytes -= bytes;
     bulk->offset += bytes;
     if (bulk->bytes == 0)
@@ -229,6 +247,7 @@ void sluice_master_end(struct sluice_master_job *job)
         close(job->fd);
     if (job->temporary[0] != '\0')
         unlink(job->temporary);
+    free(job->line);
     free(job);
 }
 

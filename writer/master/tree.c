@@ -50,20 +50,41 @@ void sluice_tree_array(struct sluice_tree *tree, const char *path, enum sluice_d
     sluice_h5_close(&dataset);
 }
 
+/* False: it is not there. */
+static bool reserve(struct sluice_tree *tree, const char *path, enum sluice_dtype dtype, int rank,
+                    const hsize_t *shape, uint64_t *offset)
+{
+    return tree->status == SLUICE_OK &&
+           sluice_tree_check(tree, sluice_h5_dataset_reserve(tree->file, path, dtype, rank, shape,
+                                                             offset, tree->error));
+}
+
+static void note_bulk(struct sluice_tree *tree, const struct sluice_tree_bulk *bulk)
+{
+    assert(tree->bulk_count < SLUICE_TREE_BULKS_MAX);
+    tree->bulks[tree->bulk_count++] = *bulk;
+}
+
 void sluice_tree_bulk_array(struct sluice_tree *tree, const char *path, enum sluice_dtype dtype,
                             int rank, const hsize_t *shape, const void *values)
 {
-    uint64_t offset = 0;
-    size_t bytes = sluice_dtype_bytes(dtype);
-    if (tree->status != SLUICE_OK ||
-        !sluice_tree_check(tree, sluice_h5_dataset_reserve(tree->file, path, dtype, rank, shape,
-                                                           &offset, tree->error)) ||
-        values == NULL)
+    struct sluice_tree_bulk bulk = {.values = values, .bytes = sluice_dtype_bytes(dtype)};
+    if (!reserve(tree, path, dtype, rank, shape, &bulk.offset) || values == NULL)
         return;
     for (int i = 0; i < rank; i++)
-        bytes *= shape[i];
-    assert(tree->bulk_count < SLUICE_TREE_BULKS_MAX);
-    tree->bulks[tree->bulk_count++] = (struct sluice_tree_bulk){values, bytes, offset};
+        bulk.bytes *= shape[i];
+    note_bulk(tree, &bulk);
+}
+
+void sluice_tree_line_array(struct sluice_tree *tree, const char *path, size_t count,
+                            struct sluice_tree_line line)
+{
+    const hsize_t shape = count;
+    struct sluice_tree_bulk bulk = {.line = line, .bytes = count * sizeof(double)};
+    if (count == 0) /* it has no place in the file */
+        sluice_tree_array(tree, path, SLUICE_F64, 1, &shape, &line, NULL);
+    else if (reserve(tree, path, SLUICE_F64, 1, &shape, &bulk.offset))
+        note_bulk(tree, &bulk);
 }
 
 void sluice_tree_scalar(struct sluice_tree *tree, const char *path, enum sluice_dtype dtype,
@@ -96,14 +117,17 @@ void sluice_tree_transformation(struct sluice_tree *tree,
                                 const struct sluice_transformation *transformation)
 {
     static const double no_offset[3] = {0, 0, 0};
-    hsize_t shape = transformation->count;
-    hid_t dataset = H5I_INVALID_HID;
+    const char *path = transformation->path;
     struct sluice_error *error = tree->error;
+    if (transformation->is_array)
+        sluice_tree_line_array(tree, path, transformation->count, transformation->line);
+    else
+        sluice_tree_scalar(tree, path, SLUICE_F64, &transformation->line.first, NULL);
     if (tree->status != SLUICE_OK)
         return;
+    hid_t dataset = H5Dopen2(tree->file, path, H5P_DEFAULT);
     enum sluice_status status =
-        sluice_h5_dataset(tree->file, transformation->path, SLUICE_F64, transformation->rank,
-                          &shape, transformation->values, &dataset, error);
+        dataset >= 0 ? SLUICE_OK : sluice_h5_error(error, SLUICE_IO, "cannot open %s again", path);
     const char *const texts[][2] = {
         {"units", transformation->unit},
         {"transformation_type", transformation->type},

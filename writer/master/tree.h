@@ -8,15 +8,23 @@
 #ifndef SLUICE_WRITER_MASTER_TREE_H
 #define SLUICE_WRITER_MASTER_TREE_H
 
+#include "core/series.h"
 #include "writer/h5/h5.h"
+
+/* Values that go in even steps: first, first + step, ... */
+struct sluice_tree_line {
+    double first, step;
+};
 
 /* Values that are not in the file yet, and where they belong. */
 struct sluice_tree_bulk {
-    const uint8_t *values;
+    const uint8_t *values; /* NULL: those of the line */
+    struct sluice_tree_line line;
+    size_t done; /* values of the line that are in the file */
     size_t bytes;
     uint64_t offset;
 };
-#define SLUICE_TREE_BULKS_MAX 4
+#define SLUICE_TREE_BULKS_MAX (4 + 3 * SLUICE_AXES_MAX)
 
 struct sluice_tree {
     hid_t file;
@@ -42,15 +50,19 @@ void sluice_tree_array(struct sluice_tree *tree, const char *path, enum sluice_d
  * `values`: nothing, it reads as zeros). `values` are borrowed until then. */
 void sluice_tree_bulk_array(struct sluice_tree *tree, const char *path, enum sluice_dtype dtype,
                             int rank, const hsize_t *shape, const void *values);
+/* `count` values of a line, in the same way. */
+void sluice_tree_line_array(struct sluice_tree *tree, const char *path, size_t count,
+                            struct sluice_tree_line line);
 /* A text attribute of the object at `path`. */
 void sluice_tree_attribute(struct sluice_tree *tree, const char *path, const char *name,
                            const char *text);
 
-/* A transformation: a scalar (rank 0) or `count` values (rank 1). Its offset is zero. */
+/* A transformation: a scalar, the first value of the line, or `count` of them. Its offset is zero.
+ */
 struct sluice_transformation {
     const char *path, *type, *unit;
-    const double *values;
-    int rank;
+    struct sluice_tree_line line;
+    bool is_array;
     size_t count;
     double vector[3];
     const char *depends_on;

@@ -228,7 +228,8 @@ void assert_attribute_text(hid_t file, const char *path, const char *name, const
 void assert_values(hid_t file, const char *path, hid_t type, const char *unit, size_t count,
                    const double *values)
 {
-    double found[64];
+    double *found = calloc(count + 1, sizeof *found);
+    assert_non_null(found);
     if (!is_there(file, path))
         fail_msg("%s is missing", path);
     hid_t dataset = H5Dopen2(file, path, H5P_DEFAULT);
@@ -241,6 +242,7 @@ void assert_values(hid_t file, const char *path, hid_t type, const char *unit, s
         if (!(fabs(found[i] - values[i]) <= 1e-12 * fabs(values[i])))
             fail_msg("%s[%zu] is %.17g, not %.17g", path, i, found[i], values[i]);
     }
+    free(found);
     H5Sclose(space);
     H5Tclose(file_type);
     H5Dclose(dataset);

@@ -221,6 +221,25 @@ static void the_axis_that_turns_carries_the_sample(void **state)
     H5Fclose(file);
 }
 
+static void an_axis_longer_than_a_piece_is_whole(void **state)
+{
+    static double values[200001];
+    const size_t rows = sizeof values / sizeof values[0];
+    struct fixture *fixture = *state;
+    add_axis(fixture, "omega", 10, .125);
+    add_data_file(fixture, 0, 3);
+    fixture->files[0].rows = rows; /* nobody looks into it */
+    write_masters(fixture);
+    hid_t file = open_master(fixture, true);
+    for (size_t i = 0; i < rows; i++)
+        values[i] = 10 + (double)i * .125;
+    assert_values(file, AXES "/omega", H5T_IEEE_F64LE, "degree", rows, values);
+    for (size_t i = 0; i < rows; i++)
+        values[i] = .125;
+    assert_values(file, AXES "/omega_increment_set", H5T_IEEE_F64LE, "degree", rows, values);
+    H5Fclose(file);
+}
+
 static void configured_axes_stand_on_each_other_in_their_order(void **state)
 {
     struct fixture *fixture = *state;
@@ -512,6 +531,7 @@ int main(void)
         TEST(the_module_lies_where_the_beam_centre_says),
         TEST(a_beam_through_the_corner_gives_a_unit_vector_all_the_same),
         TEST(the_axis_that_turns_carries_the_sample),
+        TEST(an_axis_longer_than_a_piece_is_whole),
         TEST(configured_axes_stand_on_each_other_in_their_order),
         TEST(the_sample_stands_on_the_last_axis_of_the_chain_that_turns),
         TEST(big_arrays_are_written_in_pieces_and_whole),
