@@ -36,69 +36,58 @@
 #define LENGTH_BYTE    255
 #define LITERALS_CHUNK 32
 
-/* repeats_itself: fewer of 64 bytes than this are as the one before. */
-#define REPEAT_RUNS_MAX 57
+/* repeats_itself: so many places, where so few of 8 bytes are as the one before. */
+#define REPEATS_MIN     2
+#define REPEAT_SAME_MAX 5
 
 /* The longest run so far. */
 struct run {
-    size_t begin, length;
-    uint8_t value;
+    size_t begin, length, value;
 };
 
-static inline uint8_t *put_length(uint8_t *to, size_t rest)
+/* A length of TOKEN_MAX or more goes on here with what is beyond it; a lesser one takes no byte,
+ * and the one that is written then is written over. So only very long ones need a branch. */
+static inline uint8_t *put_length(uint8_t *to, size_t length)
 {
-    while (rest >= LENGTH_BYTE) {
-        *to++ = LENGTH_BYTE;
-        rest -= LENGTH_BYTE;
-    }
-    *to++ = (uint8_t)rest;
-    return to;
+    size_t rest = length - TOKEN_MAX;
+
+    if (length >= TOKEN_MAX + LENGTH_BYTE)
+        for (; rest >= LENGTH_BYTE; rest -= LENGTH_BYTE)
+            *to++ = LENGTH_BYTE;
+    *to = (uint8_t)rest;
+    return to + (length >= TOKEN_MAX);
+}
+
+static inline uint8_t token_part(size_t length)
+{
+    return (uint8_t)(length < TOKEN_MAX ? length : TOKEN_MAX);
 }
 
 /* Copies whole chunks: it reads and writes up to 31 bytes too many. */
 static inline uint8_t *put_literals(uint8_t *to, const uint8_t *literals, size_t count)
 {
-    size_t i = 0;
-
-    do {
+    memcpy(to, literals, LITERALS_CHUNK);
+    for (size_t i = LITERALS_CHUNK; i < count; i += LITERALS_CHUNK)
         memcpy(to + i, literals + i, LITERALS_CHUNK);
-        i += LITERALS_CHUNK;
-    } while (i < count);
     return to + count;
 }
 
 static inline uint8_t *put_sequence(uint8_t *to, const uint8_t *literals, size_t count,
                                     size_t offset, size_t length)
 {
-    uint8_t *token = to++;
+    const size_t rest = length - MATCH_MIN;
 
-    length -= MATCH_MIN;
-    if (count < TOKEN_MAX) {
-        *token = (uint8_t)(count << 4);
-        memcpy(to, literals, 16);
-        to += count;
-    } else {
-        *token = TOKEN_MAX << 4;
-        to = put_literals(put_length(to, count - TOKEN_MAX), literals, count);
-    }
-    *to++ = (uint8_t)offset;
-    *to++ = (uint8_t)(offset >> 8);
-    if (length < TOKEN_MAX) {
-        *token |= (uint8_t)length;
-        return to;
-    }
-    *token |= TOKEN_MAX;
-    return put_length(to, length - TOKEN_MAX);
+    *to++ = (uint8_t)(token_part(count) << 4 | token_part(rest));
+    to = put_literals(put_length(to, count), literals, count);
+    to[0] = (uint8_t)offset;
+    to[1] = (uint8_t)(offset >> 8);
+    return put_length(to + 2, rest);
 }
 
 static inline uint8_t *put_last(uint8_t *to, const uint8_t *literals, size_t count)
 {
-    uint8_t *token = to++;
-
-    *token = (uint8_t)((count < TOKEN_MAX ? count : TOKEN_MAX) << 4);
-    if (count >= TOKEN_MAX)
-        to = put_length(to, count - TOKEN_MAX);
-    return put_literals(to, literals, count);
+    *to++ = (uint8_t)(token_part(count) << 4);
+    return put_literals(put_length(to, count), literals, count);
 }
 
 /* How many bits from `at` on are set. Two words behind the last one are 0. */
@@ -117,26 +106,29 @@ static inline size_t stretch(const uint64_t *bits, size_t at)
     return length + (size_t)__builtin_ctzll(~bits[word]);
 }
 
-/* One match in the making: what is known of the stretch that begins at `at`. */
 struct match {
     size_t begin, offset, end;
 };
 
-/* The better of the two stretches at `at`; literals begin at `anchor`. */
+/* The better of the two stretches at `at`; literals begin at `anchor`. What the pixels decide is
+ * chosen without branches, which would be guessed wrong. */
 static inline struct match choose(const struct sluice_lz4_encoder *encoder, size_t plane_bytes,
                                   size_t at, size_t anchor, struct run *longest)
 {
     const struct sluice_lz4_runs *runs = &encoder->runs;
     const size_t same = stretch(runs->same, at), above = stretch(runs->above, at);
-    const uint8_t value = encoder->data[at];
+    const size_t value = encoder->data[at];
+    size_t earlier, longer;
 
     if (above > same)
         return (struct match){at, plane_bytes, at + above};
-    if (value == longest->value && same < longest->length && at > anchor)
-        return (struct match){at - 1, at - 1 - longest->begin, at + same};
-    if (same >= longest->length)
-        *longest = (struct run){at - 1, same + 1, value};
-    return (struct match){at, 1, at + same};
+    earlier = (value == longest->value) & (same < longest->length) & (at > anchor);
+    longer = same >= longest->length;
+    const struct match match = {at - earlier, earlier ? at - 1 - longest->begin : 1, at + same};
+    longest->begin = longer ? at - 1 : longest->begin;
+    longest->value = longer ? value : longest->value;
+    longest->length = longer ? same + 1 : longest->length;
+    return match;
 }
 
 static size_t put_sequences(uint8_t *out, const struct sluice_lz4_encoder *encoder, size_t active,
@@ -229,17 +221,17 @@ static int repeats_itself(const struct sluice_lz4_encoder *encoder, size_t activ
                           size_t plane_bytes)
 {
     const size_t step = plane_bytes <= 128 ? 128 : plane_bytes < 512 ? plane_bytes / 2 : 256;
+    int repeats = 0;
 
     if (plane_bytes < 128 || plane_bytes % 64 != 0)
         return 0;
     for (size_t at = step / 2; at < active; at += step) {
         const uint8_t *here = encoder->data + at;
 
-        if (memcmp(here, here - 64, 8) == 0 &&
-            __builtin_popcountll(encoder->runs.same[at / 64]) < REPEAT_RUNS_MAX)
-            return 1;
+        if (memcmp(here, here - 64, 8) == 0)
+            repeats += __builtin_popcountll(encoder->runs.same[at / 64] & 0xff) <= REPEAT_SAME_MAX;
     }
-    return 0;
+    return repeats >= REPEATS_MIN;
 }
 
 /* liblz4's block in its place, if it is shorter. */

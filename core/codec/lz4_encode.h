@@ -99,4 +99,11 @@ static inline uint64_t sluice_lz4_starts(uint64_t same, uint64_t next_same, uint
 #undef AFTER
 }
 
+static inline void sluice_lz4_find_starts(struct sluice_lz4_runs *runs, size_t words)
+{
+    for (size_t i = 0; i < words; i++)
+        runs->start[i] =
+            sluice_lz4_starts(runs->same[i], runs->same[i + 1], runs->above[i], runs->above[i + 1]);
+}
+
 #endif

@@ -91,9 +91,7 @@ SLUICE_TARGET_AVX2 void sluice_lz4_compare_avx2(struct sluice_lz4_encoder *encod
         runs->above[i] = i >= first ? equal_64(at, at - plane_bytes) : 0;
     }
     sluice_lz4_trim(runs, bytes, plane_bytes);
-    for (size_t i = 0; i < words; i++)
-        runs->start[i] =
-            sluice_lz4_starts(runs->same[i], runs->same[i + 1], runs->above[i], runs->above[i + 1]);
+    sluice_lz4_find_starts(runs, words);
 }
 
 #endif
