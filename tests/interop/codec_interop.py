@@ -6,8 +6,11 @@ captured_decoders.py).
 
 Ours to theirs: chunks that our encoder made are stored as they are and read through the filters.
 Theirs to ours: chunks that the filters made are read raw and decoded by our decoder.
+Images of every kind are read by h5dump too, where it and the plugin are there (Debian: hdf5-tools,
+bitshuffle).
 Exit status 77 when a Python module is missing."""
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -33,15 +36,24 @@ OTHERS = {
 
 
 def contents(shape, dtype, seed):
-    """Empty, noise that cannot shrink, and a detector's counts with masked pixels."""
+    """Empty, noise that cannot shrink, a detector's counts with masked pixels, few of them with hot
+    pixels and a masked frame, all masked, and two ramps."""
     random = np.random.default_rng(seed)
     limit = np.iinfo(dtype).max
     counts = random.poisson(1.7, shape).astype(dtype)
     counts[random.random(shape) < 0.01] = limit
+    few = random.poisson(0.05, shape).astype(dtype)
+    few[random.random(shape) < 0.001] = limit // 2 + 1
+    few[:2] = few[:, -3:] = limit
+    rows, columns = np.indices(shape)
     return {
         "zeros": np.zeros(shape, dtype),
         "noise": random.integers(0, limit, shape, dtype=dtype, endpoint=True),
         "counts": counts,
+        "few": few,
+        "masked": np.full(shape, limit, dtype),
+        "ramp": columns.astype(dtype),
+        "slope": ((rows + columns) // 4).astype(dtype),
     }
 
 
@@ -119,10 +131,31 @@ def test_both_ways(codec):
     return cases
 
 
+def test_h5dump(codec, folder):
+    """A file of our chunks as h5dump prints it."""
+    if not shutil.which("h5dump"):
+        print("SKIPPED: h5dump is not installed")
+        return
+    path, printed = os.path.join(folder, "x.h5"), os.path.join(folder, "x.bin")
+    shape, dtype = (131, 257), "<u2"
+    for name, array in contents(shape, dtype, 1).items():
+        with h5py.File(path, "w") as file:
+            dataset = new_dataset(file, shape, dtype, FILTERS["bslz4"])
+            dataset.id.write_direct_chunk((0, 0), codec.encode("bslz4", array))
+        command = ["h5dump", "-d", "/x", "-b", "LE", "-o", printed, path]
+        result = subprocess.run(command, capture_output=True, text=True)
+        if result.returncode != 0 and "filter" in result.stderr:
+            print("SKIPPED: h5dump has no bitshuffle plugin")
+            return
+        assert result.returncode == 0, result.stderr
+        assert np.array_equal(np.fromfile(printed, dtype).reshape(shape), array), f"h5dump: {name}"
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         codec = Codec(folder)
         print(f"{test_both_ways(codec)} chunks agree with the stock filters both ways")
+        test_h5dump(codec, folder)
 
 
 if __name__ == "__main__":
