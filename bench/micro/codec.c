@@ -6,7 +6,8 @@
  * for each element size, and captured JUNGFRAU images where SLUICE_SHARED names a folder with
  * data/jungfrau in it.
  *
- * Bytes a second are decoded bytes everywhere; `ratio` is decoded by encoded. */
+ * Encoders are measured at each level of instructions too. Bytes a second are decoded bytes
+ * everywhere; `ratio` is decoded by encoded. */
 #include "core/codec/codec.h"
 
 #include <stdio.h>
@@ -15,6 +16,7 @@
 
 #include "bench/detector/scene.h"
 #include "bench/micro/micro.h"
+#include "core/cpu.h"
 
 #define IMAGES          32
 #define CAPTURED_IMAGES 12 /* as many as there are, over and over */
@@ -44,6 +46,7 @@ static struct subject subjects[] = {
 struct context {
     struct subject *subject;
     enum sluice_encoding encoding; /* NONE: of the pixels as they are */
+    enum sluice_cpu_level level;   /* vector instructions that it may use */
 };
 
 static bool allocate(struct subject *subject, size_t image_bytes)
@@ -186,10 +189,21 @@ static void decode(struct sluice_bench *bench)
     sluice_codec_scratch_close(&scratch);
 }
 
+static enum sluice_cpu_level level_of(const struct sluice_bench *bench)
+{
+    const struct context *context = sluice_bench_context(bench);
+    return context->level;
+}
+
 static void encode(struct sluice_bench *bench)
 {
     struct subject *subject = subject_of(bench);
     if (subject == NULL) {
+        return;
+    }
+    if (sluice_cpu_limit(level_of(bench)) != level_of(bench) &&
+        level_of(bench) != SLUICE_CPU_AVX512) {
+        sluice_bench_fail(bench, "this processor has no such instructions");
         return;
     }
     enum sluice_encoding encoding = encoding_of(bench);
@@ -213,6 +227,7 @@ static void encode(struct sluice_bench *bench)
         sluice_bench_fail(bench, "an image could not be encoded");
     }
     sluice_codec_scratch_close(&scratch);
+    sluice_cpu_limit(SLUICE_CPU_AVX512);
     free(out);
 }
 
@@ -258,15 +273,18 @@ void sluice_micro_codec(void)
         const char *name;
         void (*run)(struct sluice_bench *bench);
         enum sluice_encoding encoding;
+        enum sluice_cpu_level level;
     } cases[] = {
-        {"memcpy", copy, SLUICE_ENCODING_NONE},
-        {"decode/bslz4", decode, SLUICE_ENCODING_BSLZ4},
-        {"decode/lz4", decode, SLUICE_ENCODING_LZ4},
-        {"encode/bslz4", encode, SLUICE_ENCODING_BSLZ4},
-        {"encode/lz4", encode, SLUICE_ENCODING_LZ4},
-        {"check/bslz4", check, SLUICE_ENCODING_BSLZ4},
-        {"check/lz4", check, SLUICE_ENCODING_LZ4},
-        {"checksum/bslz4", checksum, SLUICE_ENCODING_BSLZ4},
+        {"memcpy", copy, SLUICE_ENCODING_NONE, SLUICE_CPU_AVX512},
+        {"decode/bslz4", decode, SLUICE_ENCODING_BSLZ4, SLUICE_CPU_AVX512},
+        {"decode/lz4", decode, SLUICE_ENCODING_LZ4, SLUICE_CPU_AVX512},
+        {"encode/bslz4", encode, SLUICE_ENCODING_BSLZ4, SLUICE_CPU_AVX512},
+        {"encode/bslz4-avx2", encode, SLUICE_ENCODING_BSLZ4, SLUICE_CPU_AVX2},
+        {"encode/bslz4-scalar", encode, SLUICE_ENCODING_BSLZ4, SLUICE_CPU_SCALAR},
+        {"encode/lz4", encode, SLUICE_ENCODING_LZ4, SLUICE_CPU_AVX512},
+        {"check/bslz4", check, SLUICE_ENCODING_BSLZ4, SLUICE_CPU_AVX512},
+        {"check/lz4", check, SLUICE_ENCODING_LZ4, SLUICE_CPU_AVX512},
+        {"checksum/bslz4", checksum, SLUICE_ENCODING_BSLZ4, SLUICE_CPU_AVX512},
     };
     enum { CASE_COUNT = sizeof cases / sizeof cases[0] };
     static struct context contexts[CASE_COUNT][SUBJECT_COUNT];
@@ -275,7 +293,7 @@ void sluice_micro_codec(void)
             if (subjects[k].is_captured && getenv("SLUICE_SHARED") == NULL) {
                 continue;
             }
-            contexts[i][k] = (struct context){&subjects[k], cases[i].encoding};
+            contexts[i][k] = (struct context){&subjects[k], cases[i].encoding, cases[i].level};
             char name[64];
             snprintf(name, sizeof name, "codec/%s/%s", cases[i].name, subjects[k].name);
             sluice_bench_register(&(struct sluice_bench_case){
