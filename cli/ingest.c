@@ -274,6 +274,8 @@ static enum sluice_status create(struct ingest *ingest, struct sluice_error *err
         return sluice_error_set(error, SLUICE_NO_MEMORY, "no memory for the rings");
     }
     ingest->events_made = true;
+    ingest->events.visible_unwanted =
+        ingest->config.notify_endpoint[0] == '\0' && ingest->config.http_listen[0] == '\0';
     const struct sluice_source_ports source_ports = {
         .out = &ingest->to_writer,
         .free = &ingest->to_source,

@@ -24,7 +24,8 @@ struct sluice_agent_ops {
 
 struct sluice_agent_settings {
     int cpu;          /* to run on; -1: any */
-    uint32_t spin_us; /* how long to go on asking before it waits */
+    uint32_t spin_us; /* how long to go on asking before it waits, while that pays: not
+                       after a pause of more than four times as long */
 };
 
 struct sluice_agent {

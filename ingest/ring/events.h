@@ -64,6 +64,9 @@ struct sluice_events {
     struct sluice_wake wake; /* the service sleeps on it */
     uint32_t *spare;         /* the writer's own stack of free records */
     uint32_t spare_count;
+    /* Nobody hears of visible images (no notices, no HTTP): such events are not made, which saves
+     * two wake-ups an image at low rates. Set before the agents start. */
+    bool visible_unwanted;
 };
 
 /* As notices say it. */
@@ -73,6 +76,12 @@ enum sluice_status sluice_events_init(struct sluice_events *events);
 /* Frees what was posted and not taken, summaries too. */
 void sluice_events_close(struct sluice_events *events);
 
+/* Writer only: whether an event of this kind is to be posted at all. */
+static inline bool sluice_events_wanted(const struct sluice_events *events,
+                                        enum sluice_event_kind kind)
+{
+    return kind != SLUICE_EVENT_VISIBLE || !events->visible_unwanted;
+}
 /* Writer only: a zeroed record of this kind, or NULL when it has to be left out. */
 struct sluice_event *sluice_events_begin(struct sluice_events *events, enum sluice_event_kind kind);
 void sluice_events_post(struct sluice_events *events, struct sluice_event *event);

@@ -3,7 +3,7 @@
  * The inside of the source agent, shared by source.c (cycle, socket, life), decode.c (which
  * protocol, what the message says), deliver.c (what it means for the open series, and which frames
  * follow from it), acquisition.c (streams without start and end), requests.c (arm and stop from
- * outside) and faults.c (page faults, counted). Not for other rooms. */
+ * outside), wait.c (how it sleeps) and faults.c (page faults, counted). Not for other rooms. */
 #ifndef SLUICE_INGEST_SOURCE_INTERNAL_H
 #define SLUICE_INGEST_SOURCE_INTERNAL_H
 
@@ -42,9 +42,10 @@ struct sluice_source {
     struct sluice_source_settings settings;
     struct sluice_source_ports ports;
     void *context, *socket;
+    int socket_fd; /* the socket's own: to sleep on, by the rules of wait.c */
     struct sluice_monitor monitor;
     char endpoint[256];
-    int stop_fd;                  /* eventfd: wakes zmq_poll */
+    int stop_fd;                  /* eventfd: wakes it from a sleep */
     _Atomic uint32_t stop_wanted; /* [edge STOP] */
     struct sluice_source_requests requests;
 
@@ -90,6 +91,9 @@ enum sluice_status sluice_source_deliver(struct sluice_source *source);
 void sluice_source_close_series(struct sluice_source *source, enum sluice_ended_by ended_by);
 void sluice_source_push_control(struct sluice_source *source, enum sluice_frame_kind kind,
                                 struct sluice_series *series);
+/* wait.c: the agent's wait; how large a message may be. */
+void sluice_source_wait(void *context);
+int64_t sluice_source_message_bytes_max(const struct sluice_source_settings *settings);
 /* faults.c: once a cycle, behind the receiving. */
 void sluice_source_count_faults(struct sluice_source *source, int64_t now_ns);
 /* encrypt.c: before bind or connect; CONFIG for keys that cannot be used. */

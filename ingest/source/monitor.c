@@ -23,10 +23,13 @@ enum sluice_status sluice_monitor_open(struct sluice_monitor *monitor, void *con
     const int events = ZMQ_EVENT_CONNECTED | ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED |
                        ZMQ_EVENT_CONNECT_RETRIED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
     const int linger = 0;
+    size_t fd_bytes = sizeof(monitor->fd);
+    monitor->spoke = true;
     monitor->socket = zmq_socket(context, ZMQ_PAIR);
     if (monitor->socket == NULL || zmq_socket_monitor(watched, address, events) != 0 ||
         zmq_setsockopt(monitor->socket, ZMQ_LINGER, &linger, sizeof(linger)) != 0 ||
-        zmq_connect(monitor->socket, address) != 0)
+        zmq_connect(monitor->socket, address) != 0 ||
+        zmq_getsockopt(monitor->socket, ZMQ_FD, &monitor->fd, &fd_bytes) != 0)
         return sluice_error_set(error, SLUICE_SYSTEM, "cannot watch the socket: %s",
                                 zmq_strerror(errno));
     return SLUICE_OK;
@@ -56,6 +59,8 @@ bool sluice_monitor_look(struct sluice_monitor *monitor, int64_t now_ns, uint64_
 {
     unsigned char event[6]; /* u16 number, u32 value */
     char peer[256];
+    monitor->spoke = false;
+    monitor->looked_ns = now_ns;
     while (monitor->socket != NULL &&
            zmq_recv(monitor->socket, event, sizeof(event), ZMQ_DONTWAIT) == (int)sizeof(event)) {
         const int room = (int)sizeof(peer) - 1;

@@ -14,7 +14,10 @@
 #include "core/error.h"
 
 struct sluice_monitor {
-    void *socket;          /* PAIR; NULL: nothing is heard */
+    void *socket; /* PAIR; NULL: nothing is heard */
+    int fd;       /* the socket's own: readable when something changed since the look */
+    bool spoke;   /* it was readable; cleared by the next look. So it is at the opening */
+    int64_t looked_ns;
     int64_t left_alone_ns; /* when a connection was lost that libzmq has not taken up again; 0 */
     uint64_t disconnects;  /* since the opening */
     bool shaking_hands;    /* connected, and no handshake since */

@@ -22,10 +22,8 @@
 #include "core/log.h"
 #include "ingest/source/internal.h"
 
-#define BATCH               64
-#define IDLE_COMPLETE_NS    SLUICE_NS_PER_S          /* idle limit once every image is visible */
-#define MESSAGE_BYTES_LEAST (UINT64_C(1) << 30)      /* the bound on a message is never lower */
-#define WAIT_NS             (100 * SLUICE_NS_PER_MS) /* a sleep never lasts longer */
+#define BATCH            64
+#define IDLE_COMPLETE_NS SLUICE_NS_PER_S /* idle limit once every image is visible */
 
 /* ---- the message in hand ---- */
 
@@ -150,75 +148,10 @@ static int do_work(void *context)
     return work + taken;
 }
 
-static int64_t wait_limit_ns(const struct sluice_source *source)
-{
-    int64_t limit_ns = WAIT_NS;
-    const int64_t idle_ns = sluice_source_idle_limit_ns(source);
-    if (source->tracker.open && idle_ns > 0) {
-        const int64_t left_ns =
-            source->tracker.last_message_ns + idle_ns - sluice_now_ns(source->ports.clock);
-        limit_ns = left_ns < 0 ? 0 : left_ns < limit_ns ? left_ns : limit_ns;
-    }
-    return limit_ns;
-}
-
-static void wait_for_slots(struct sluice_source *source)
-{
-    const uint32_t prepared = sluice_wake_prepare(source->ports.free_wake);
-    if (sluice_spsc_count(source->ports.free) > 0) {
-        sluice_wake_cancel(source->ports.free_wake);
-        return;
-    }
-    sluice_wake_wait(source->ports.free_wake, prepared, WAIT_NS / 10);
-}
-
-/* A start message with the masks of a large detector may be larger than all that the ring holds. */
-static int64_t message_bytes_max(const struct sluice_source_settings *settings)
-{
-    return settings->memory_bytes_max > MESSAGE_BYTES_LEAST ? (int64_t)settings->memory_bytes_max
-                                                            : (int64_t)MESSAGE_BYTES_LEAST;
-}
-
-static void look_at_connections(struct sluice_source *source)
-{
-    const struct sluice_source_settings *settings = &source->settings;
-    const bool left_alone = sluice_monitor_look(
-        &source->monitor, sluice_now_ns(source->ports.clock), message_bytes_max(settings));
-    sluice_counter_set(source->ports.counters, SLUICE_COUNTER_SOURCE_DISCONNECTS,
-                       source->monitor.disconnects);
-    if (!left_alone || settings->bind)
-        return;
-    sluice_counter_add(source->ports.counters, SLUICE_COUNTER_SOURCE_STRAY, 1);
-    zmq_disconnect(source->socket, source->endpoint); /* what is left of the old connection */
-    if (zmq_connect(source->socket, settings->endpoint) != 0)
-        sluice_log_error("source", "cannot connect again to %s: %s", settings->endpoint,
-                         zmq_strerror(errno));
-}
-
-static void wait_for_work(void *context)
-{
-    struct sluice_source *source = context;
-    look_at_connections(source);
-    if (source->holding || source->finished || source->stopping) {
-        wait_for_slots(source);
-        return;
-    }
-    zmq_pollitem_t items[] = {
-        {.socket = source->socket, .events = ZMQ_POLLIN},
-        {.fd = source->stop_fd, .events = ZMQ_POLLIN},
-    };
-    const int64_t limit_ns = wait_limit_ns(source);
-    (void)zmq_poll(items, 2, (long)((limit_ns + SLUICE_NS_PER_MS - 1) / SLUICE_NS_PER_MS));
-    uint64_t wakes;
-    if ((items[1].revents & ZMQ_POLLIN) != 0 &&
-        sluice_load_acquire(&source->stop_wanted) == 0) /* [edge STOP] a stop goes on waking */
-        (void)!read(source->stop_fd, &wakes, sizeof(wakes));
-}
-
 const struct sluice_agent_ops sluice_source_agent_ops = {
     .name = "sluice-source",
     .do_work = do_work,
-    .wait = wait_for_work,
+    .wait = sluice_source_wait,
 };
 
 void sluice_source_request_stop(struct sluice_source *source)
@@ -270,7 +203,7 @@ static enum sluice_status open_socket(struct sluice_source *source, struct sluic
     const int hwm = (int)settings->receive_hwm;
     const int buffer = (int)settings->receive_buffer_bytes;
     const int linger = 0;
-    const int64_t message_max = message_bytes_max(settings);
+    const int64_t message_max = sluice_source_message_bytes_max(settings);
     zmq_setsockopt(source->socket, ZMQ_RCVHWM, &hwm, sizeof(hwm));
     zmq_setsockopt(source->socket, ZMQ_LINGER, &linger, sizeof(linger));
     /* A detector that lost its power says no goodbye, and we never send: only this notices. */
@@ -304,7 +237,11 @@ static enum sluice_status open_socket(struct sluice_source *source, struct sluic
                                 settings->bind ? "bind" : "connect to", settings->endpoint,
                                 zmq_strerror(errno));
     }
-    size_t bytes = sizeof(source->endpoint);
+    size_t bytes = sizeof(source->socket_fd);
+    if (zmq_getsockopt(source->socket, ZMQ_FD, &source->socket_fd, &bytes) != 0)
+        return sluice_error_set(error, SLUICE_SYSTEM, "cannot wait for the socket: %s",
+                                zmq_strerror(errno));
+    bytes = sizeof(source->endpoint);
     if (zmq_getsockopt(source->socket, ZMQ_LAST_ENDPOINT, source->endpoint, &bytes) != 0)
         source->endpoint[0] = '\0';
     return SLUICE_OK;

@@ -48,7 +48,7 @@ void sluice_sink_fault(const struct sluice_sink *sink, const struct sluice_error
 
 struct sluice_event *sluice_sink_event(const struct sluice_sink *sink, enum sluice_event_kind kind)
 {
-    if (sink->events == NULL)
+    if (sink->events == NULL || !sluice_events_wanted(sink->events, kind))
         return NULL;
     struct sluice_event *event = sluice_events_begin(sink->events, kind);
     if (event == NULL)

@@ -105,6 +105,30 @@ static void an_agent_works_waits_and_ends(void **state)
     sem_destroy(&worker.wake);
 }
 
+static void it_sleeps_at_once_after_a_pause_in_which_spinning_did_not_pay(void **state)
+{
+    struct worker worker = {0};
+    struct sluice_agent agent = {0};
+    const struct sluice_agent_settings settings = {.cpu = -1, .spin_us = 2000};
+
+    (void)state;
+    sem_init(&worker.wake, 0, 0);
+    assert_int_equal(sluice_agent_start(&agent, &ops, &worker, &settings, NULL), SLUICE_OK);
+    await(&worker.waits, 1); /* it spun, and then slept */
+    const int spun = atomic_load(&worker.cycles);
+    assert_true(spun > 10);
+    for (int pauses = 1; pauses <= 3; pauses++) {
+        usleep(5 * 2000);
+        give(&worker, 1);
+        await(&worker.waits, 1 + pauses);
+        /* asked for the work, once more in vain, and no more */
+        assert_int_equal(worker.cycles, spun + 2 * pauses);
+    }
+    give(&worker, SLUICE_AGENT_DONE);
+    sluice_agent_join(&agent);
+    sem_destroy(&worker.wake);
+}
+
 static void it_spins_for_as_long_as_it_was_told(void **state)
 {
     struct worker worker = {0};
@@ -197,6 +221,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_agent_works_waits_and_ends),
         cmocka_unit_test(it_spins_for_as_long_as_it_was_told),
+        cmocka_unit_test(it_sleeps_at_once_after_a_pause_in_which_spinning_did_not_pay),
         cmocka_unit_test(it_runs_on_the_cpu_it_was_given),
         cmocka_unit_test(a_cpu_that_is_not_there_is_only_a_warning),
         cmocka_unit_test(the_starter_keeps_its_own_signals),
