@@ -14,6 +14,7 @@ void sluice_micro_wake(void);
 void sluice_micro_codec(void);
 void sluice_micro_protocol(void);
 void sluice_micro_core(void);
+void sluice_micro_survey(void);
 void sluice_micro_writer(void);
 
 /* p50_ns, p99_ns, p99.9_ns and max_ns as counters. */

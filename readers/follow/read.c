@@ -8,7 +8,7 @@
 
 #include "readers/follow/internal.h"
 
-#define MASTER_WAIT_NS (1 * SLUICE_NS_PER_S)
+#define MASTER_WAIT_NS (5 * SLUICE_NS_PER_S)
 #define PAUSE_NS       (2 * SLUICE_NS_PER_MS)
 
 /* --- channels ------------------------------------------------------------------------------ */

@@ -86,17 +86,6 @@ static void sum_max(const uint32_t *values, uint32_t count, bool is_signed, uint
     *max = largest;
 }
 
-static uint64_t few(const uint32_t *values, uint64_t valid, uint32_t *counts)
-{
-    uint64_t others = 0;
-    for (uint32_t i = 0; i < 64; i++) {
-        uint32_t v = values[i], bit = valid >> i & 1;
-        counts[v < SLUICE_HISTOGRAM_FEW ? v : 0] += v < SLUICE_HISTOGRAM_FEW ? bit : 0;
-        others |= (uint64_t)(v < SLUICE_HISTOGRAM_FEW ? 0 : bit) << i;
-    }
-    return others;
-}
-
 static uint64_t above(const uint32_t *values, const uint64_t *valid, uint32_t *word, uint32_t words,
                       uint32_t limit, bool is_signed)
 {
@@ -129,7 +118,6 @@ const struct sluice_kernels sluice_kernels_scalar = {
              load_f64},
     .prefix = prefix,
     .sum_max = sum_max,
-    .few = few,
     .above = above,
     .running = running,
 };

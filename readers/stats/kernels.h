@@ -19,9 +19,6 @@ struct sluice_running_rows {
 };
 #define SLUICE_RUNNING_BIAS 32768 /* of signed types */
 
-/* Values 0 to 7 by number. */
-#define SLUICE_HISTOGRAM_FEW 8
-
 struct sluice_kernels {
     /* Fills the block from `block->count` pixels of that type; `valid` and `count` are set. */
     void (*load[SLUICE_DTYPE_COUNT])(const void *pixels, struct sluice_block *block);
@@ -31,9 +28,6 @@ struct sluice_kernels {
     /* Sum (modulo 2^64), and the largest of value ^ flip. */
     void (*sum_max)(const uint32_t *values, uint32_t count, bool is_signed, uint64_t *sum,
                     uint32_t *max);
-    /* Counts the valid values below SLUICE_HISTOGRAM_FEW of 64 pixels; returns the bits of the
-     * other valid ones. */
-    uint64_t (*few)(const uint32_t *values, uint64_t valid, uint32_t *counts);
     /* The first word from `word` on that has a valid value above `limit`: its bits. 0: none up to
      * `words`. */
     uint64_t (*above)(const uint32_t *values, const uint64_t *valid, uint32_t *word, uint32_t words,

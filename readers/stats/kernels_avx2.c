@@ -172,24 +172,6 @@ TARGET static void sum_max(const uint32_t *values, uint32_t count, bool is_signe
     *max = top;
 }
 
-TARGET static uint64_t few(const uint32_t *values, uint64_t valid, uint32_t *counts)
-{
-    /* Eight pixels in the bits of a byte, for each number. */
-    uint64_t equal[SLUICE_HISTOGRAM_FEW] = {0}, any = 0;
-    for (int i = 0; i < 8; i++) {
-        __m256i v = load(values + i * 8);
-        for (int k = 0; k < SLUICE_HISTOGRAM_FEW; k++) {
-            __m256i hit = _mm256_cmpeq_epi32(v, _mm256_set1_epi32(k));
-            equal[k] |= (uint64_t)(uint8_t)_mm256_movemask_ps(_mm256_castsi256_ps(hit)) << (i * 8);
-        }
-    }
-    for (int k = 0; k < SLUICE_HISTOGRAM_FEW; k++) {
-        counts[k] += (uint32_t)__builtin_popcountll(equal[k] & valid);
-        any |= equal[k];
-    }
-    return valid & ~any;
-}
-
 TARGET static uint64_t above(const uint32_t *values, const uint64_t *valid, uint32_t *word,
                              uint32_t words, uint32_t limit, bool is_signed)
 {
@@ -266,7 +248,6 @@ const struct sluice_kernels sluice_kernels_avx2 = {
              [SLUICE_I32] = load_i32},
     .prefix = prefix,
     .sum_max = sum_max,
-    .few = few,
     .above = above,
     .running = running,
 };

@@ -144,21 +144,6 @@ TARGET static void sum_max(const uint32_t *values, uint32_t count, bool is_signe
     *max = _mm512_reduce_max_epu32(largest);
 }
 
-TARGET static uint64_t few(const uint32_t *values, uint64_t valid, uint32_t *counts)
-{
-    uint64_t others = 0;
-    for (int i = 0; i < 4; i++) {
-        __mmask16 good = (__mmask16)(valid >> (i * 16));
-        __m512i v = _mm512_load_si512(values + i * 16);
-        __mmask16 many = _mm512_mask_cmpgt_epu32_mask(good, v, _mm512_set1_epi32(7));
-        others |= (uint64_t)many << (i * 16);
-        for (int k = 0; k < SLUICE_HISTOGRAM_FEW; k++)
-            counts[k] += (uint32_t)__builtin_popcount(
-                _mm512_mask_cmpeq_epi32_mask(good, v, _mm512_set1_epi32(k)));
-    }
-    return others;
-}
-
 TARGET static uint64_t above(const uint32_t *values, const uint64_t *valid, uint32_t *word,
                              uint32_t words, uint32_t limit, bool is_signed)
 {
@@ -232,7 +217,6 @@ const struct sluice_kernels sluice_kernels_avx512 = {
              [SLUICE_I32] = load_i32},
     .prefix = prefix,
     .sum_max = sum_max,
-    .few = few,
     .above = above,
     .running = running,
 };

@@ -35,7 +35,8 @@ void sluice_rois_end(struct sluice_rois *part);
 
 /* --- histogram --- */
 
-#define SLUICE_HISTOGRAM_TABLES 4u /* so that equal pixels in a row do not wait for each other */
+#define SLUICE_HISTOGRAM_TABLES 4u
+#define SLUICE_HISTOGRAM_KNOWN  1024u
 
 struct sluice_values {
     uint32_t bins;
@@ -43,13 +44,13 @@ struct sluice_values {
     uint64_t width, inverse;  /* inverse: 2^64 / width, rounded up; 0 where width is 1 */
     uint64_t *image, *series; /* below, bins, above; owned */
     uint32_t *tables;         /* SLUICE_HISTOGRAM_TABLES of them; owned */
-    uint32_t few[SLUICE_HISTOGRAM_FEW];
+    uint32_t known[SLUICE_HISTOGRAM_KNOWN]; /* cells of the values 0, 1, ... */
+    uint32_t excess;                        /* pixels that do not count, counted as 0 */
 };
 bool sluice_values_init(struct sluice_values *part, uint32_t bins, int64_t low, uint64_t width);
 void sluice_values_close(struct sluice_values *part);
 void sluice_values_begin(struct sluice_values *part);
-void sluice_values_add(struct sluice_values *part, const struct sluice_kernels *kernels,
-                       const struct sluice_block *block);
+void sluice_values_add(struct sluice_values *part, const struct sluice_block *block);
 void sluice_values_end(struct sluice_values *part);
 
 /* --- radial profile --- */

@@ -216,7 +216,7 @@ void sluice_survey_add(struct sluice_survey *survey, const void *pixels, uint64_
         if (s->roi_count)
             sluice_rois_add(&survey->rois, &survey->shape, kernels, block);
         if (s->histogram_bins)
-            sluice_values_add(&survey->values, kernels, block);
+            sluice_values_add(&survey->values, block);
         if (s->radial)
             sluice_rings_add(&survey->rings, kernels, block);
         if (s->top)

@@ -9,8 +9,8 @@
  * stats.h. Integers are exact; floats use compensated sums.
  *
  * One thread a survey. All memory is taken when it is made; it is proportional to the plane for the
- * radial profile (6 to 12 bytes a segment of a ring) and the images of the series (12 to 28 bytes a
- * pixel). */
+ * radial profile (4 bytes a piece of a row within one ring) and the images of the series (12 to 52
+ * bytes a pixel). */
 #ifndef SLUICE_READERS_STATS_SURVEY_H
 #define SLUICE_READERS_STATS_SURVEY_H
 
