@@ -145,8 +145,9 @@ static enum sluice_status process_plane(struct run *run, const struct sluice_fol
     const struct sluice_follow_channel *shape = sluice_follow_channel(run->follow, channel);
     struct sluice_error why = {0};
     struct sluice_stats stats;
-    enum sluice_status status =
-        sluice_stats_planes_compute(&run->planes, run->follow, row, channel, &stats, &why);
+    enum sluice_status status = sluice_stats_planes_compute(
+        &run->planes, run->follow, row, channel,
+        sluice_stats_surveys_begin(&run->surveys, index, row->image), &stats, &why);
     if (status == SLUICE_NOT_FOUND && index == 0)
         return status;
     if (status != SLUICE_OK) {
@@ -156,8 +157,7 @@ static enum sluice_status process_plane(struct run *run, const struct sluice_fol
         return status;
     }
     sluice_totals_add(&run->totals, index, &stats);
-    if (run->surveys.count)
-        sluice_stats_surveys_plane(&run->surveys, index, row->image, run->planes.pixels);
+    sluice_stats_surveys_end(&run->surveys, index, row->image);
     double latency_ms = NAN;
     if (run->options->follow && row->arrival_real_ns > 0) {
         int64_t latency_ns = run->clock->real_ns(run->clock) - row->arrival_real_ns;
@@ -291,7 +291,7 @@ static int prepare(struct run *run)
         run->selected[run->totals.channel_count++] = i;
     }
     if (!sluice_stats_planes_open(&run->planes, plane_bytes,
-                                  options->pixels || options->has_survey)) {
+                                  options->pixels || options->survey.running)) {
         fprintf(stderr, "sluice stats: no memory for a plane of %zu bytes\n", plane_bytes);
         return SLUICE_EXIT_FAILED;
     }

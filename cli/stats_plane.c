@@ -2,8 +2,8 @@
  *
  * Two ways to the same figures. A stored plane goes to readers/stats as it is, which makes pixels
  * of it only where it has to. What has no chunk of its own (several images in one, part of an
- * image, other filters, virtual datasets), and planes whose pixels are wanted for more, are read as
- * pixels. */
+ * image, other filters, virtual datasets) is read as pixels, and so is everything for the images of
+ * a series: half of a damaged one must not be in them. */
 #include "cli/stats_plane.h"
 
 #include <stdlib.h>
@@ -50,8 +50,8 @@ static enum sluice_status no_statistics(const struct sluice_follow_channel *shap
 static enum sluice_status from_pixels(struct sluice_stats_planes *planes,
                                       struct sluice_follow *follow,
                                       const struct sluice_follow_row *row, uint32_t channel,
-                                      const int64_t *saturation, struct sluice_stats *stats,
-                                      struct sluice_error *why)
+                                      const int64_t *saturation, struct sluice_survey *survey,
+                                      struct sluice_stats *stats, struct sluice_error *why)
 {
     const struct sluice_follow_channel *shape = sluice_follow_channel(follow, channel);
     size_t bytes = (size_t)shape->width * shape->height * sluice_dtype_bytes(shape->dtype);
@@ -61,14 +61,18 @@ static enum sluice_status from_pixels(struct sluice_stats_planes *planes,
         return status;
     status = sluice_stats_plane(planes->pixels, shape->width, shape->height, shape->dtype,
                                 sluice_follow_mask(follow, channel), saturation, stats);
-    return status == SLUICE_OK ? status : no_statistics(shape, status, why);
+    if (status != SLUICE_OK)
+        return no_statistics(shape, status, why);
+    if (survey)
+        sluice_survey_add(survey, planes->pixels, (uint64_t)shape->width * shape->height);
+    return SLUICE_OK;
 }
 
 enum sluice_status sluice_stats_planes_compute(struct sluice_stats_planes *planes,
                                                struct sluice_follow *follow,
                                                const struct sluice_follow_row *row,
-                                               uint32_t channel, struct sluice_stats *stats,
-                                               struct sluice_error *why)
+                                               uint32_t channel, struct sluice_survey *survey,
+                                               struct sluice_stats *stats, struct sluice_error *why)
 {
     const struct sluice_follow_channel *shape = sluice_follow_channel(follow, channel);
     struct sluice_span payload;
@@ -76,7 +80,7 @@ enum sluice_status sluice_stats_planes_compute(struct sluice_stats_planes *plane
     int64_t limit;
     const int64_t *saturation = sluice_follow_saturation(follow, channel, &limit) ? &limit : NULL;
     if (planes->with_pixels || !sluice_follow_is_direct(follow, row, channel))
-        return from_pixels(planes, follow, row, channel, saturation, stats, why);
+        return from_pixels(planes, follow, row, channel, saturation, survey, stats, why);
     enum sluice_status status =
         sluice_follow_payload(follow, row, channel, &payload, &encoding, why);
     if (status != SLUICE_OK)
@@ -87,7 +91,8 @@ enum sluice_status sluice_stats_planes_compute(struct sluice_stats_planes *plane
                                       .dtype = shape->dtype,
                                       .mask = mask,
                                       .mask_plane = mask_plane(planes, channel, shape, mask),
-                                      .saturation = saturation};
+                                      .saturation = saturation,
+                                      .survey = survey};
     status = sluice_stats_payload(&of, encoding, payload, &planes->scratch, stats, NULL);
     if (status == SLUICE_LIMIT || status == SLUICE_UNSUPPORTED)
         return no_statistics(shape, status, why);

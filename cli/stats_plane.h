@@ -10,8 +10,8 @@
 #include "readers/stats/payload.h"
 
 struct sluice_stats_planes {
-    bool with_pixels; /* always make pixels: something else is computed of them, or it is wished */
-    void *pixels;     /* one decoded plane, page-aligned */
+    bool with_pixels;                        /* always decode the whole plane first */
+    void *pixels;                            /* one decoded plane, page-aligned */
     uint8_t *mask_planes[SLUICE_PLANES_MAX]; /* by channel; made at its first image */
     struct sluice_stats_scratch scratch;
 };
@@ -21,12 +21,13 @@ bool sluice_stats_planes_open(struct sluice_stats_planes *planes, size_t plane_b
                               bool with_pixels);
 void sluice_stats_planes_close(struct sluice_stats_planes *planes);
 
-/* Checksum, decoding, statistics. With `with_pixels` they are in planes->pixels afterwards. What is
+/* Checksum, decoding, statistics. A `survey` (NULL: none), begun, gets the pixels too. What is
  * wrong is in `why`; NOT_FOUND: a file without keys never had this image. */
 enum sluice_status sluice_stats_planes_compute(struct sluice_stats_planes *planes,
                                                struct sluice_follow *follow,
                                                const struct sluice_follow_row *row,
-                                               uint32_t channel, struct sluice_stats *stats,
+                                               uint32_t channel, struct sluice_survey *survey,
+                                               struct sluice_stats *stats,
                                                struct sluice_error *why);
 
 #endif

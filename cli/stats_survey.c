@@ -76,13 +76,22 @@ void sluice_stats_surveys_close(struct sluice_stats_surveys *surveys)
     memset(surveys, 0, sizeof(*surveys));
 }
 
-void sluice_stats_surveys_plane(struct sluice_stats_surveys *surveys, uint32_t index,
-                                uint64_t image, const void *pixels)
+struct sluice_survey *sluice_stats_surveys_begin(struct sluice_stats_surveys *surveys,
+                                                 uint32_t index, uint64_t image)
 {
-    struct sluice_survey *survey = surveys->surveys[index];
+    if (surveys->count == 0)
+        return NULL;
+    sluice_survey_begin(surveys->surveys[index], image);
+    return surveys->surveys[index];
+}
+
+void sluice_stats_surveys_end(struct sluice_stats_surveys *surveys, uint32_t index, uint64_t image)
+{
+    if (surveys->count == 0)
+        return;
     struct sluice_images_channel *channel = &surveys->channels[index];
-    bool is_first = sluice_survey_images(survey) == 0;
-    sluice_survey_plane(survey, image, pixels);
+    bool is_first = sluice_survey_images(surveys->surveys[index]) == 0;
+    sluice_survey_end(surveys->surveys[index]);
     if (is_first || image < channel->first_image)
         channel->first_image = image;
     if (is_first || image > channel->last_image)

@@ -25,9 +25,10 @@ int sluice_stats_surveys_open(struct sluice_stats_surveys *surveys,
                               uint32_t count);
 void sluice_stats_surveys_close(struct sluice_stats_surveys *surveys);
 
-/* A plane that is sound, of the index-th of them. */
-void sluice_stats_surveys_plane(struct sluice_stats_surveys *surveys, uint32_t index,
-                                uint64_t image, const void *pixels);
+/* Begins an image of the index-th of them; NULL: there are none. It is ended when it is sound. */
+struct sluice_survey *sluice_stats_surveys_begin(struct sluice_stats_surveys *surveys,
+                                                 uint32_t index, uint64_t image);
+void sluice_stats_surveys_end(struct sluice_stats_surveys *surveys, uint32_t index, uint64_t image);
 
 /* Writes the file of --running, where one is wanted. False: it was said why not. */
 bool sluice_stats_surveys_write(struct sluice_stats_surveys *surveys);

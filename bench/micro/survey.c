@@ -2,7 +2,8 @@
  *
  * Statistics of 16M images on one core, beside memcpy of the same pixels in the same run: each
  * statistic of a survey alone and all at once, on decoded pixels out of cache, at each level of
- * instructions that the machine has. Images of 4148 x 4362 pixels: captured JUNGFRAU counts side by
+ * instructions that the machine has; and all at once with the basic ones from bslz4, decoded first
+ * and block by block. Images of 4148 x 4362 pixels: captured JUNGFRAU counts side by
  * side where SLUICE_SHARED names a folder with data/jungfrau in it, else sparse made counts. One
  * pixel in 200 is masked, as are lines between modules. */
 #include <stdio.h>
@@ -10,9 +11,9 @@
 #include <string.h>
 
 #include "bench/micro/micro.h"
+#include "core/codec/codec.h"
 #include "core/cpu.h"
-#include "readers/stats/stats.h"
-#include "readers/stats/survey.h"
+#include "readers/stats/payload.h"
 
 #define WIDTH  4148u
 #define HEIGHT 4362u
@@ -29,7 +30,8 @@ static const struct sluice_roi rois[8] = {
 
 static const struct subject {
     const char *name;
-    bool copies, basic; /* memcpy; stats.c */
+    bool copies, basic;     /* memcpy; stats.c */
+    bool decodes, is_fused; /* and the basic ones, of a payload: the plane first; by blocks */
     struct sluice_survey_settings settings;
 } subjects[] = {
     {.name = "memcpy", .copies = true},
@@ -52,6 +54,27 @@ static const struct subject {
                   .centre_y = 2180,
                   .radial_width = 4,
                   .top = 64}},
+    {.name = "decode_then_all",
+     .decodes = true,
+     .settings = {.rois = rois,
+                  .roi_count = 8,
+                  .histogram_bins = 256,
+                  .radial = true,
+                  .centre_x = 2070,
+                  .centre_y = 2180,
+                  .radial_width = 4,
+                  .top = 64}},
+    {.name = "decode_with_all",
+     .decodes = true,
+     .is_fused = true,
+     .settings = {.rois = rois,
+                  .roi_count = 8,
+                  .histogram_bins = 256,
+                  .radial = true,
+                  .centre_x = 2070,
+                  .centre_y = 2180,
+                  .radial_width = 4,
+                  .top = 64}},
 };
 #define SUBJECT_COUNT (sizeof subjects / sizeof subjects[0])
 
@@ -59,6 +82,8 @@ static struct image {
     enum sluice_dtype dtype;
     void *pixels, *copy;
     uint32_t *mask;
+    uint8_t *mask_plane, *payload;
+    size_t payload_bytes;
 } images[] = {{.dtype = SLUICE_U16}, {.dtype = SLUICE_U32}};
 #define IMAGE_COUNT (sizeof images / sizeof images[0])
 
@@ -109,6 +134,24 @@ static void put_tile(struct image *image, const uint16_t *tile, uint32_t left, u
     }
 }
 
+static bool encode_image(struct image *image, size_t bytes)
+{
+    size_t element_bytes = sluice_dtype_bytes(image->dtype);
+    size_t capacity = sluice_codec_bound(SLUICE_ENCODING_BSLZ4, element_bytes, bytes);
+    struct sluice_codec_scratch scratch = {0};
+    memset(image->copy, 0, bytes);
+    image->payload = malloc(capacity);
+    image->mask_plane = malloc(sluice_mask_plane_bytes(WIDTH, HEIGHT));
+    if (image->payload == NULL || image->mask_plane == NULL)
+        return false;
+    sluice_mask_plane_fill(image->mask_plane, image->mask, WIDTH, HEIGHT);
+    bool ok =
+        sluice_codec_encode(SLUICE_ENCODING_BSLZ4, image->pixels, bytes, element_bytes,
+                            image->payload, capacity, &image->payload_bytes, &scratch) == SLUICE_OK;
+    sluice_codec_scratch_close(&scratch);
+    return ok;
+}
+
 static bool make_image(struct image *image)
 {
     size_t bytes = PIXELS * sluice_dtype_bytes(image->dtype);
@@ -132,13 +175,45 @@ static bool make_image(struct image *image)
     }
     for (size_t i = 0; ok && i < PIXELS; i++)
         image->mask[i] = i % 199 == 0 || (i / WIDTH) % 550 > 511;
-    if (ok)
-        memset(image->copy, 0, bytes);
     free(tile);
-    return ok;
+    return ok && encode_image(image, bytes);
 }
 
 /* --- what is measured ---------------------------------------------------------------------- */
+
+static enum sluice_status decode_first(struct image *image, uint64_t number,
+                                       struct sluice_survey *survey, struct sluice_stats *stats,
+                                       struct sluice_stats_scratch *scratch)
+{
+    const struct sluice_span payload = {image->payload, image->payload_bytes};
+    size_t element_bytes = sluice_dtype_bytes(image->dtype);
+    enum sluice_status status =
+        sluice_codec_decode(SLUICE_ENCODING_BSLZ4, payload, element_bytes, image->copy,
+                            PIXELS * element_bytes, &scratch->codec);
+    if (status == SLUICE_OK)
+        status =
+            sluice_stats_plane(image->copy, WIDTH, HEIGHT, image->dtype, image->mask, NULL, stats);
+    sluice_survey_plane(survey, number, image->copy);
+    return status;
+}
+
+static enum sluice_status by_blocks(struct image *image, uint64_t number,
+                                    struct sluice_survey *survey, struct sluice_stats *stats,
+                                    struct sluice_stats_scratch *scratch)
+{
+    const struct sluice_span payload = {image->payload, image->payload_bytes};
+    const struct sluice_stats_channel channel = {.width = WIDTH,
+                                                 .height = HEIGHT,
+                                                 .dtype = image->dtype,
+                                                 .mask = image->mask,
+                                                 .mask_plane = image->mask_plane,
+                                                 .survey = survey};
+    sluice_survey_begin(survey, number);
+    enum sluice_status status =
+        sluice_stats_payload(&channel, SLUICE_ENCODING_BSLZ4, payload, scratch, stats, NULL);
+    sluice_survey_end(survey);
+    return status;
+}
 
 static void measure(struct sluice_bench *bench)
 {
@@ -146,7 +221,9 @@ static void measure(struct sluice_bench *bench)
     const struct subject *subject = context->subject;
     struct image *image = context->image;
     struct sluice_survey *survey = NULL;
+    struct sluice_stats_scratch scratch = {0};
     struct sluice_stats stats;
+    enum sluice_status status = SLUICE_OK;
     size_t bytes = PIXELS * sluice_dtype_bytes(image->dtype);
     if (!make_image(image) || (!subject->copies && !subject->basic &&
                                sluice_survey_create(&subject->settings, WIDTH, HEIGHT, image->dtype,
@@ -163,6 +240,10 @@ static void measure(struct sluice_bench *bench)
         else if (subject->basic)
             sluice_stats_plane(image->pixels, WIDTH, HEIGHT, image->dtype, image->mask, NULL,
                                &stats);
+        else if (subject->is_fused)
+            status = by_blocks(image, number, survey, &stats, &scratch);
+        else if (subject->decodes)
+            status = decode_first(image, number, survey, &stats, &scratch);
         else
             sluice_survey_plane(survey, number, image->pixels);
         sluice_bench_keep(image->copy);
@@ -170,6 +251,9 @@ static void measure(struct sluice_bench *bench)
     sluice_cpu_limit(SLUICE_CPU_AVX512);
     sluice_bench_set_items(bench, sluice_bench_iterations(bench));
     sluice_bench_set_bytes(bench, sluice_bench_iterations(bench) * (int64_t)bytes);
+    if (status != SLUICE_OK)
+        sluice_bench_fail(bench, "the payload does not decode");
+    sluice_stats_scratch_close(&scratch);
     sluice_survey_close(survey);
 }
 

@@ -309,17 +309,25 @@ static bool reserve_pixels(struct sluice_stats_scratch *scratch, size_t bytes)
     return true;
 }
 
+static bool make_pixels(const struct walk *walk, struct sluice_planes_block *block,
+                        struct sluice_stats_scratch *scratch, bool *is_there)
+{
+    if (*is_there)
+        return true;
+    if (!reserve_pixels(scratch, block->count * walk->element_bytes))
+        return false;
+    sluice_planes_pixels(block, scratch->pixels);
+    *is_there = true;
+    return true;
+}
+
 static bool add_block_as_pixels(struct walk *walk, struct sluice_planes_block *block, size_t from,
                                 struct sluice_stats_scratch *scratch, bool *is_there)
 {
     size_t left = block->count - from;
 
-    if (!*is_there) {
-        if (!reserve_pixels(scratch, block->count * walk->element_bytes))
-            return false;
-        sluice_planes_pixels(block, scratch->pixels);
-        *is_there = true;
-    }
+    if (!make_pixels(walk, block, scratch, is_there))
+        return false;
     add_pixels(walk, scratch->pixels + from * walk->element_bytes, block->first + from,
                left < SLUICE_PIECE_ELEMENTS ? left : SLUICE_PIECE_ELEMENTS);
     return true;
@@ -346,6 +354,11 @@ static bool add_block(struct walk *walk, struct sluice_planes_block *block,
         }
         if (!add_block_as_pixels(walk, block, from, scratch, &has_pixels))
             return false;
+    }
+    if (walk->channel->survey) { /* masked pixels may hold the no-data value by now: all the same */
+        if (!make_pixels(walk, block, scratch, &has_pixels))
+            return false;
+        sluice_survey_add(walk->channel->survey, scratch->pixels, block->count);
     }
     return true;
 }
@@ -407,6 +420,9 @@ static enum sluice_status decode_first(const struct sluice_stats_channel *channe
         status = sluice_histogram_plane(histogram, scratch->pixels,
                                         (size_t)channel->width * channel->height, channel->dtype,
                                         channel->mask);
+    if (status == SLUICE_OK && channel->survey)
+        sluice_survey_add(channel->survey, scratch->pixels,
+                          (uint64_t)channel->width * channel->height);
     if (status == SLUICE_OK && channel->without_centre)
         sluice_stats_without_centre(stats);
     return status;
@@ -432,6 +448,10 @@ enum sluice_status sluice_stats_payload(const struct sluice_stats_channel *chann
     if (!walk.count)
         return decode_first(channel, encoding, payload, pixels * walk.element_bytes, scratch, stats,
                             histogram);
+    struct sluice_histogram_counts of_survey;
+    if (!histogram && channel->survey &&
+        sluice_survey_counts_elsewhere(channel->survey, &of_survey.bins, &of_survey.bin_count))
+        walk.histogram = &of_survey;
     status = walk_planes(&walk, payload, pixels * walk.element_bytes, scratch);
     if (status != SLUICE_OK)
         return status;

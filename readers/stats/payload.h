@@ -13,6 +13,7 @@
 
 #include "core/codec/codec.h"
 #include "readers/stats/stats.h"
+#include "readers/stats/survey.h"
 
 /* How often each value occurs among the valid pixels: bins[i] counts the values v with
  * i <= v < i + 1 (integers: v = i) for i < bin_count - 1, the last bin all larger ones. The caller
@@ -42,6 +43,10 @@ struct sluice_stats_channel {
     const uint8_t *mask_plane; /* of `mask`; where it is NULL, a mask leads through pixels */
     const int64_t *saturation; /* may be NULL */
     bool without_centre;       /* com_x and com_y are then not computed, but NaN */
+    /* NULL, or gets all pixels too, block by block out of the decoder's cache, between a begin and
+     * an end that are the caller's. Its images of the series do not stand a payload that turns out
+     * to be damaged: with them decode first. */
+    struct sluice_survey *survey;
 };
 
 /* Zeroed memory is acceptable; close frees it. */

@@ -14,9 +14,10 @@
 struct sluice_survey {
     struct sluice_survey_settings settings;
     struct sluice_shape shape;
-    uint64_t *masked;     /* a bit a pixel, and a word more; owned */
-    uint64_t image, next; /* next: index of the pixel to come */
-    uint64_t images;      /* ended */
+    uint64_t *masked;       /* a bit a pixel, and a word more; owned */
+    uint64_t image, next;   /* next: index of the pixel to come */
+    uint64_t images;        /* ended */
+    bool counted_elsewhere; /* the image's histogram */
 
     struct sluice_rois rois;
     struct sluice_values values;
@@ -163,6 +164,7 @@ void sluice_survey_begin(struct sluice_survey *survey, uint64_t image)
     const struct sluice_survey_settings *s = &survey->settings;
     survey->image = image;
     survey->next = 0;
+    survey->counted_elsewhere = false;
     if (s->roi_count)
         sluice_rois_begin(&survey->rois);
     if (s->histogram_bins)
@@ -171,6 +173,18 @@ void sluice_survey_begin(struct sluice_survey *survey, uint64_t image)
         sluice_rings_begin(&survey->rings);
     if (s->top)
         sluice_brightest_begin(&survey->brightest);
+}
+
+bool sluice_survey_counts_elsewhere(struct sluice_survey *survey, uint64_t **bins,
+                                    uint32_t *bin_count)
+{
+    const struct sluice_survey_settings *s = &survey->settings;
+    if (s->histogram_bins == 0 || s->histogram_low != 0 || s->histogram_width != 1)
+        return false;
+    survey->counted_elsewhere = true;
+    *bins = survey->values.image + 1; /* the first cell is what lies below */
+    *bin_count = s->histogram_bins + 1;
+    return true;
 }
 
 /* Which of the pixels from `first` on are not masked. */
@@ -215,7 +229,7 @@ void sluice_survey_add(struct sluice_survey *survey, const void *pixels, uint64_
         load(kernels, survey->shape.dtype, from, block);
         if (s->roi_count)
             sluice_rois_add(&survey->rois, &survey->shape, kernels, block);
-        if (s->histogram_bins)
+        if (s->histogram_bins && !survey->counted_elsewhere)
             sluice_values_add(&survey->values, block);
         if (s->radial)
             sluice_rings_add(&survey->rings, kernels, block);

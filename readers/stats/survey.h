@@ -89,7 +89,11 @@ void sluice_survey_close(struct sluice_survey *survey); /* NULL is accepted */
 void sluice_survey_begin(struct sluice_survey *survey, uint64_t image);
 void sluice_survey_add(struct sluice_survey *survey, const void *pixels, uint64_t count);
 void sluice_survey_end(struct sluice_survey *survey);
-/* The three together. */
+/* After a begin: the caller adds the counts of valid values to bins itself, value v to bins[v] and
+ * all from bin_count - 1 on to the last. False: there is no histogram, or one of other bins. */
+bool sluice_survey_counts_elsewhere(struct sluice_survey *survey, uint64_t **bins,
+                                    uint32_t *bin_count);
+/* begin, add, end. */
 void sluice_survey_plane(struct sluice_survey *survey, uint64_t image, const void *pixels);
 
 /* With what was settled: radial_width, radial_bins, histogram_width. */

@@ -183,7 +183,8 @@ static void judge(struct image *image, struct sluice_stats_scratch *scratch, boo
                                            masked ? image->mask : NULL,
                                            masked ? image->mask_plane : NULL,
                                            below(3) ? &limit : NULL,
-                                           below(5) == 0};
+                                           below(5) == 0,
+                                           NULL};
     struct sluice_span payload = {image->payload, image->payload_bytes};
     struct sluice_stats ours, theirs;
 
@@ -240,7 +241,8 @@ static void a_spoilt_payload_is_told_as_the_decoder_tells_it(void **state)
             encode(&image, 4096);
         }
         struct sluice_stats_channel channel = {
-            image.width, image.height, image.dtype, image.mask, image.mask_plane, NULL, false};
+            image.width,      image.height, image.dtype, image.mask,
+            image.mask_plane, NULL,         false,       NULL};
         size_t at = below(image.payload_bytes);
         uint8_t was = image.payload[at];
 
