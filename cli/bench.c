@@ -10,11 +10,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bench/figures/compare.h"
+#include "bench/figures/targets.h"
 #include "bench/pipeline/disk.h"
 #include "bench/pipeline/floor.h"
 #include "bench/pipeline/reader.h"
 #include "bench/pipeline/report.h"
 #include "cli/bench_options.h"
+#include "cli/bench_targets.h"
 #include "cli/verbs.h"
 
 #define PROGRAM "/proc/self/exe"
@@ -89,21 +92,23 @@ static int be_a_child(const struct sluice_bench_options *options)
 
 /* ---- the measurement ---- */
 
-static void make_json(const struct sluice_bench_results *results, struct sluice_json *json)
-{
-    sluice_json_object_begin(json);
-    sluice_json_put_text(json, "benchmark", "sluice bench");
-    sluice_bench_json_head(results, json);
-    sluice_bench_json_cases(results, json);
-    sluice_json_object_end(json);
-}
-
-static bool write_json(const char *path, const struct sluice_bench_results *results)
+static bool write_json(const struct sluice_bench_options *options,
+                       const struct sluice_bench_results *results, struct sluice_figures *figures)
 {
     struct sluice_json json = {0};
+    const char *path = options->json;
     FILE *stream = strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
-    make_json(results, &json);
-    bool good = stream != NULL && !json.failed && fprintf(stream, "%s\n", json.text) > 0;
+    sluice_targets_mark(figures);
+    sluice_json_object_begin(&json);
+    sluice_json_put_text(&json, "benchmark", "sluice bench");
+    sluice_bench_json_head(results, &json);
+    if (options->targets)
+        sluice_targets_json(figures, &json);
+    sluice_figures_json(figures, &json);
+    sluice_bench_json_cases(results, &json);
+    sluice_json_object_end(&json);
+    bool good = stream != NULL && !json.failed && !figures->failed &&
+                fprintf(stream, "%s\n", json.text) > 0;
     if (stream != NULL && stream != stdout)
         good = fclose(stream) == 0 && good;
     else if (stream != NULL)
@@ -129,28 +134,58 @@ static void print_start(const struct sluice_bench_settings *settings)
     fflush(table);
 }
 
+/* Kernels first: they want a machine that nothing has heated or filled. */
+static enum sluice_status measure_all(const struct sluice_bench_options *options,
+                                      struct sluice_bench_results *results,
+                                      struct sluice_figures *figures, struct sluice_error *error)
+{
+    enum sluice_status status = sluice_bench_open(&options->bench, results, error);
+    if (status == SLUICE_OK && (options->kernels || options->targets))
+        status = sluice_bench_kernels(options, results, figures, table, error);
+    if (status == SLUICE_OK && options->targets)
+        status = sluice_bench_target_cases(results, on_case, error);
+    else if (status == SLUICE_OK && !options->kernels)
+        status = sluice_bench_run(results, on_case, error);
+    sluice_bench_figures(results, figures);
+    if (options->targets)
+        sluice_targets_print(table, figures);
+    return status;
+}
+
 static int measure(const struct sluice_bench_options *options)
 {
     struct sluice_bench_results results;
+    struct sluice_figures figures = {0};
     struct sluice_error error = {0};
     const struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     table = options->json != NULL && strcmp(options->json, "-") == 0 ? stderr : stdout;
     print_start(&options->bench);
-    enum sluice_status status = sluice_bench_open(&options->bench, &results, &error);
-    if (status == SLUICE_OK)
-        status = sluice_bench_run(&results, on_case, &error);
+    const enum sluice_status status = measure_all(options, &results, &figures, &error);
     int code = results.all_valid ? SLUICE_EXIT_OK : SLUICE_EXIT_LOSSES;
     if (status != SLUICE_OK) {
         fprintf(stderr, "sluice bench: %s\n",
                 status == SLUICE_AGAIN ? "stopped by a signal" : error.message);
         code = SLUICE_EXIT_FAILED;
     }
-    if (options->json != NULL && !write_json(options->json, &results))
+    if (options->json != NULL && !write_json(options, &results, &figures))
         code = SLUICE_EXIT_FAILED;
+    sluice_figures_close(&figures);
     sluice_bench_results_close(&results);
     return code;
+}
+
+static int compare(const struct sluice_bench_options *options)
+{
+    struct sluice_comparison comparison;
+    struct sluice_error error = {0};
+    if (sluice_compare(options->before, options->after, options->all, stdout, &comparison,
+                       &error) != SLUICE_OK) {
+        fprintf(stderr, "sluice bench: %s\n", error.message);
+        return SLUICE_EXIT_USAGE;
+    }
+    return comparison.worse == 0 && fflush(stdout) == 0 ? SLUICE_EXIT_OK : SLUICE_EXIT_FAILED;
 }
 
 int sluice_verb_bench(int argc, char **argv)
@@ -161,5 +196,7 @@ int sluice_verb_bench(int argc, char **argv)
     const int code = sluice_bench_options_read(&options, argc, argv);
     if (code >= 0)
         return code;
+    if (options.before != NULL)
+        return compare(&options);
     return options.receive != NULL ? be_a_child(&options) : measure(&options);
 }

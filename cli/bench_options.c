@@ -14,10 +14,11 @@
 
 #include "cli/verbs.h"
 
-#define IMAGES_MAX UINT64_C(1000000000)
-#define RATE_MAX   1e6
-#define REPEAT     3
-#define PYTHON     "/usr/bin/python3"
+#define IMAGES_MAX     UINT64_C(1000000000)
+#define RATE_MAX       1e6
+#define REPEAT         3
+#define REPEAT_TARGETS 5
+#define PYTHON         "/usr/bin/python3"
 
 enum option_code {
     OPTION_SET = 256,
@@ -34,6 +35,11 @@ enum option_code {
     OPTION_OTHER,
     OPTION_PYTHON,
     OPTION_NO_PYTHON,
+    OPTION_TARGETS,
+    OPTION_KERNELS,
+    OPTION_CODEC_LIBRARY,
+    OPTION_COMPARE,
+    OPTION_ALL,
     OPTION_JSON,
     OPTION_QUICK,
     OPTION_RECEIVE,
@@ -57,6 +63,11 @@ const struct option sluice_options_bench[] = {
     {"other", required_argument, NULL, OPTION_OTHER},
     {"python", required_argument, NULL, OPTION_PYTHON},
     {"no-python", no_argument, NULL, OPTION_NO_PYTHON},
+    {"targets", no_argument, NULL, OPTION_TARGETS},
+    {"kernels", no_argument, NULL, OPTION_KERNELS},
+    {"codec-library", required_argument, NULL, OPTION_CODEC_LIBRARY},
+    {"compare", required_argument, NULL, OPTION_COMPARE},
+    {"all", no_argument, NULL, OPTION_ALL},
     {"json", required_argument, NULL, OPTION_JSON},
     {"quick", no_argument, NULL, OPTION_QUICK},
     {"receive", required_argument, NULL, OPTION_RECEIVE},
@@ -89,7 +100,7 @@ static void print_help(void)
         "  --directory DIR   where files go, repeatable, for example /dev/shm; default: here, or\n"
         "                    /var/tmp when this directory cannot be written\n"
         "  --images N        of each round; default: as --list says, paced at most 3 s\n"
-        "  --repeat N        rounds; default 3\n"
+        "  --repeat N        rounds; default 3, with --targets 5\n"
         "  --key KEY=VALUE   for `sluice ingest --set`, repeatable\n"
         "  --other PROGRAM   another build of sluice, measured in the same rounds\n"
         "  --python PROGRAM  interpreter of the peer; default " PYTHON "\n"
@@ -209,9 +220,33 @@ static bool take_program(struct sluice_bench_options *options, int code)
     case OPTION_ENDPOINT:
         options->endpoint = optarg;
         return true;
+    case OPTION_CODEC_LIBRARY:
+        options->codec_library = optarg;
+        return access(optarg, R_OK) == 0 || bad("codec-library", "a shared library");
     default: /* OPTION_FILE */
         options->file = optarg;
         return true;
+    }
+}
+
+/* Options of what is to be done at all. */
+static bool take_task(struct sluice_bench_options *options, int code)
+{
+    switch (code) {
+    case OPTION_TARGETS:
+        options->targets = true;
+        return true;
+    case OPTION_KERNELS:
+        options->kernels = true;
+        return true;
+    case OPTION_COMPARE:
+        options->before = optarg;
+        return true;
+    case OPTION_ALL:
+        options->all = true;
+        return true;
+    default:
+        return take_program(options, code);
     }
 }
 
@@ -254,7 +289,7 @@ static bool take(struct sluice_bench_options *options, int code)
         bench->quick = true;
         return true;
     default:
-        return take_program(options, code);
+        return take_task(options, code);
     }
 }
 
@@ -288,7 +323,7 @@ static void complete(struct sluice_bench_options *options)
     if (bench->directory_count == 0)
         bench->directories[bench->directory_count++] = access(".", W_OK) == 0 ? "." : "/var/tmp";
     if (bench->repeat == 0)
-        bench->repeat = bench->quick ? 1 : REPEAT;
+        bench->repeat = bench->quick ? 1 : options->targets ? REPEAT_TARGETS : REPEAT;
     if (bench->rate_count == 0) {
         bench->rate_count = sizeof(rates) / sizeof(rates[0]);
         memcpy(bench->rates, rates, sizeof(rates));
@@ -296,7 +331,7 @@ static void complete(struct sluice_bench_options *options)
     bench->python = NULL;
     if (options->no_python)
         snprintf(bench->python_reason, sizeof(bench->python_reason), "--no-python");
-    else if (options->receive == NULL &&
+    else if (options->receive == NULL && options->before == NULL &&
              sluice_bench_python_works(python, bench->python_reason, sizeof(bench->python_reason)))
         bench->python = python;
 }
@@ -315,6 +350,8 @@ int sluice_bench_options_read(struct sluice_bench_options *options, int argc, ch
             return SLUICE_EXIT_USAGE;
         }
     }
+    if (options->before != NULL && optind < argc)
+        options->after = argv[optind++];
     if (optind < argc) {
         fprintf(stderr, "sluice bench: \"%s\" is no option; see sluice bench --help\n",
                 argv[optind]);
@@ -322,6 +359,12 @@ int sluice_bench_options_read(struct sluice_bench_options *options, int argc, ch
     }
     if (options->bench.made && options->bench.replay != NULL) {
         fputs("sluice bench: --made and --replay exclude each other\n", stderr);
+        return SLUICE_EXIT_USAGE;
+    }
+    if ((options->before == NULL) != (options->after == NULL) ||
+        (options->before == NULL && options->all)) {
+        fputs("sluice bench: --compare BEFORE.json AFTER.json needs both; --all belongs to it\n",
+              stderr);
         return SLUICE_EXIT_USAGE;
     }
     if (!check_receive(options))

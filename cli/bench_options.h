@@ -10,7 +10,9 @@ struct sluice_bench_options {
     struct sluice_bench_settings bench;
     const char *json;
     const char *receive, *endpoint, *file; /* it is a child of its own */
-    bool no_python;
+    const char *codec_library;
+    const char *before, *after; /* of --compare; NULL: measure */
+    bool targets, kernels, all, no_python;
 };
 
 /* -1: go on; else the exit code, after everything has been said. Texts are borrowed from argv. */

@@ -1,36 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Hand-over of slot numbers through the SPSC ring, singly and many at once. */
-#include "ingest/ring/spsc.h"
-
-#include <stdbool.h>
-
-#define RING_CAPACITY 1024
-
-struct ring {
-    struct sluice_spsc spsc;
-};
-
-static bool ring_open(struct ring *ring)
-{
-    return sluice_spsc_init(&ring->spsc, RING_CAPACITY, 0) == SLUICE_OK;
-}
-
-static void ring_close(struct ring *ring)
-{
-    sluice_spsc_close(&ring->spsc);
-}
-
-static inline bool ring_push(struct ring *ring, uint32_t number)
-{
-    return sluice_spsc_push(&ring->spsc, number) == SLUICE_OK;
-}
-
-static inline bool ring_pop(struct ring *ring, uint32_t *number)
-{
-    return sluice_spsc_pop(&ring->spsc, number) == SLUICE_OK;
-}
-
+#include "bench/kernels/ring_ours.inc.h"
 #include "bench/micro/ring_loops.inc.h"
 
 /* As two_threads, but the consumer takes what is there, up to the argument, as the writer does. */

@@ -5,5 +5,6 @@
 #define SLUICE_BENCH_PEERS_H
 
 extern const char sluice_peer_writer[];
+extern const char sluice_peer_stats[];
 
 #endif

@@ -5,8 +5,8 @@
 #ifndef SLUICE_BENCH_PIPELINE_MEASURES_H
 #define SLUICE_BENCH_PIPELINE_MEASURES_H
 
+#include "bench/figures/spread.h"
 #include "bench/pipeline/pipeline.h"
-#include "bench/pipeline/spread.h"
 
 enum sluice_measure {
     SLUICE_MEASURE_SECONDS,

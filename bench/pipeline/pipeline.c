@@ -112,10 +112,11 @@ static enum sluice_status folder_of(struct sluice_bench_results *results,
             return SLUICE_OK;
         }
     }
+    const struct sluice_bench_settings *settings = results->settings;
+    const struct sluice_set_wish wish = {settings->replay, settings->made, settings->quick};
     sluice_bench_progress("%s: making its messages", set->name);
-    const enum sluice_status status =
-        sluice_bench_set_prepare(set, scratch->path, results->settings->replay,
-                                 results->settings->made, &scratch->folders[scratch->count], error);
+    const enum sluice_status status = sluice_bench_set_prepare(
+        set, scratch->path, &wish, &scratch->folders[scratch->count], error);
     if (status != SLUICE_OK)
         return status;
     *folder = &scratch->folders[scratch->count];
@@ -186,6 +187,7 @@ static enum sluice_status run_in_directory(struct sluice_bench_results *results,
         .images = result->plan.images,
         .rate_hz = result->plan.rate_hz,
         .watch = result->plan.watch,
+        .quick = settings->quick,
         .ingest_key_count = settings->ingest_key_count,
         .stop = settings->stop,
     };

@@ -6,11 +6,16 @@
 
 #include <stdio.h>
 
+#include "bench/figures/figures.h"
 #include "bench/pipeline/measures.h"
 #include "core/json.h"
 
 void sluice_bench_print_head(FILE *stream, const struct sluice_machine *machine);
 void sluice_bench_print_case(FILE *stream, const struct sluice_bench_case *result);
+
+/* Every measure of every case and receiver, as "SET/MODE/FILE SYSTEM/RECEIVER/MEASURE". */
+void sluice_bench_figures(const struct sluice_bench_results *results,
+                          struct sluice_figures *figures);
 
 /* Members of an object that the caller has begun. */
 void sluice_bench_json_head(const struct sluice_bench_results *results, struct sluice_json *json);

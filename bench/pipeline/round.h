@@ -33,6 +33,7 @@ struct sluice_round_settings {
     const char *scratch;   /* for stamps, likewise; not where files are measured */
     uint64_t images;
     double rate_hz; /* 0: a burst */
+    bool quick;     /* no pauses: times mean nothing */
     bool watch;     /* what an image costs at the beginning and at the end: a long series */
     const char *ingest_keys[SLUICE_INGEST_KEYS_MAX]; /* KEY=VALUE, for both builds of ingest */
     uint32_t ingest_key_count;

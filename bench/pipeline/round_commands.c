@@ -14,6 +14,7 @@
 #include "bench/peers/peers.h"
 
 #define START_DELAY        "0.3"
+#define START_DELAY_QUICK  "0.05"
 #define PYTHON_FLUSH_BURST "100"
 #define PYTHON_FLUSH_PACED "1"
 
@@ -49,7 +50,7 @@ static void sender_arguments(struct sluice_round_run *run, struct sluice_argumen
 {
     const struct sluice_round_settings *settings = run->settings;
     ADD(arguments, "sluice", "simulate", "--endpoint", run->endpoint, "--images", run->images,
-        "--start-delay", START_DELAY);
+        "--start-delay", settings->quick ? START_DELAY_QUICK : START_DELAY);
     if (settings->replay != NULL) {
         ADD(arguments, "--replay", settings->replay);
     } else {

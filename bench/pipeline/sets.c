@@ -15,6 +15,8 @@
 
 #include "bench/data/captures.h"
 
+#define DISTINCT_QUICK 2
+
 #define BSLZ4 SLUICE_ENCODING_BSLZ4
 #define RAW   SLUICE_ENCODING_NONE
 
@@ -121,12 +123,13 @@ bool sluice_bench_set_captured(const struct sluice_bench_set *set, char *path, s
 }
 
 static enum sluice_status write_counts(const struct sluice_bench_set *set, const char *counts,
-                                       struct sluice_set_folder *folder, struct sluice_error *error)
+                                       uint32_t distinct, struct sluice_set_folder *folder,
+                                       struct sluice_error *error)
 {
     const struct sluice_model *model = sluice_model_find(set->detector);
     struct sluice_frames frames = {0};
     enum sluice_status status =
-        sluice_frames_load(&frames, counts, model, SLUICE_U16, set->distinct, error);
+        sluice_frames_load(&frames, counts, model, SLUICE_U16, distinct, error);
     if (status == SLUICE_OK)
         status = sluice_capture_write_frames(folder->path, &frames, model, set->encoding,
                                              &folder->image_bytes, error);
@@ -135,17 +138,19 @@ static enum sluice_status write_counts(const struct sluice_bench_set *set, const
 }
 
 enum sluice_status sluice_bench_set_prepare(const struct sluice_bench_set *set, const char *scratch,
-                                            const char *replay, bool made,
+                                            const struct sluice_set_wish *wish,
                                             struct sluice_set_folder *folder,
                                             struct sluice_error *error)
 {
     char captured[2048];
+    const uint32_t distinct =
+        wish->quick && set->distinct > DISTINCT_QUICK ? DISTINCT_QUICK : set->distinct;
     *folder = (struct sluice_set_folder){.is_captured = true};
-    if (replay != NULL && set->source == SLUICE_SET_MESSAGES) {
-        snprintf(folder->path, sizeof(folder->path), "%s", replay);
+    if (wish->replay != NULL && set->source == SLUICE_SET_MESSAGES) {
+        snprintf(folder->path, sizeof(folder->path), "%s", wish->replay);
         return SLUICE_OK;
     }
-    folder->is_captured = !made && sluice_bench_set_captured(set, captured, sizeof(captured));
+    folder->is_captured = !wish->made && sluice_bench_set_captured(set, captured, sizeof(captured));
     if (folder->is_captured && set->source == SLUICE_SET_MESSAGES) {
         snprintf(folder->path, sizeof(folder->path), "%s", captured);
         return SLUICE_OK;
@@ -154,9 +159,9 @@ enum sluice_status sluice_bench_set_prepare(const struct sluice_bench_set *set, 
     if (mkdir(folder->path, 0700) != 0)
         return sluice_error_errno(error, SLUICE_IO, errno, "cannot make %s", folder->path);
     if (set->source == SLUICE_SET_COUNTS)
-        return write_counts(set, folder->is_captured ? captured : NULL, folder, error);
+        return write_counts(set, folder->is_captured ? captured : NULL, distinct, folder, error);
     if (folder->is_captured)
         return sluice_capture_write_plane(folder->path, captured, &folder->image_bytes, error);
     return sluice_capture_write_made(folder->path, sluice_model_find(set->detector), set->channels,
-                                     set->distinct, &folder->image_bytes, error);
+                                     distinct, &folder->image_bytes, error);
 }

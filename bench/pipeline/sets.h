@@ -48,10 +48,15 @@ struct sluice_set_folder {
     double image_bytes; /* mean of the image messages; 0: not known before they are sent */
 };
 
-/* Makes the folder below `scratch`, unless captured messages can be replayed where they are.
- * `replay`: messages to use in place of the set's own (NULL: none); `made`: no captured data. */
+struct sluice_set_wish {
+    const char *replay; /* messages to use in place of the set's own; NULL: none */
+    bool made;          /* no captured data */
+    bool quick;         /* few frames */
+};
+
+/* Makes the folder below `scratch`, unless captured messages can be replayed where they are. */
 enum sluice_status sluice_bench_set_prepare(const struct sluice_bench_set *set, const char *scratch,
-                                            const char *replay, bool made,
+                                            const struct sluice_set_wish *wish,
                                             struct sluice_set_folder *folder,
                                             struct sluice_error *error);
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`sluice bench` for a moment, on made frames: every round is valid, the figures of the JSON follow
-from its rounds, nothing is left behind, peers that are not there or die are said, and so is wrong
-usage. Times are not judged."""
+"""`sluice bench` for a moment: every round is valid, the figures of the JSON follow from its rounds,
+nothing is left behind, peers that are not there or die are said, and so is wrong usage; every row of
+the table of targets is measured or skipped with a word; a comparison finds what is worse. Times are
+not judged."""
+import copy
 import json
 import os
 import stat
@@ -138,11 +140,83 @@ def check_peers(directory):
     assert os.listdir(directory) == []
 
 
+def check_targets(directory):
+    """All rows, kernels and peers with them; the verdicts of a quick run mean nothing."""
+    file = os.path.join(directory, "targets.json")
+    done = run("--targets", "--quick", "--codec-library", os.devnull, "--json", file,
+               directory=directory)
+    print(done.stdout, done.stderr)
+    assert done.returncode == 0, done.returncode
+    assert "SKIPPED: codec library:" in done.stdout, "a library that is none is said"
+    with open(file, encoding="utf-8") as text:
+        result = json.load(text)
+    figures = {f["name"]: f for f in result["figures"]}
+    assert len(figures) == len(result["figures"]), "names are unique"
+    assert len(result["targets"]) == 27
+    for target in result["targets"]:
+        figure = figures.get(target["figure"])
+        expected = "skipped"
+        if figure:
+            sign = 1 if target["better"] == "more" else -1
+            reached = [wanted is not None and sign * (figure["median"] - wanted) >= 0
+                       for wanted in (target["must"], target["aim"])]
+            expected = ("MISSED" if not reached[0] else "met, aim too" if reached[1] else "met")
+            assert figure["target"] and figure["better"] == target["better"], figure
+        assert target["verdict"] == expected and target["work"] in done.stdout, target
+    measured = [t["work"] for t in result["targets"] if t["verdict"] != "skipped"]
+    assert len(measured) >= (23 if result["python"] else 20), measured
+    for figure in result["figures"]:
+        assert figure["min"] <= figure["median"] <= figure["max"] and figure["rounds"] >= 1, figure
+    return file, result
+
+
+def write(directory, name, value):
+    path = os.path.join(directory, name)
+    with open(path, "w", encoding="utf-8") as out:
+        out.write(value if isinstance(value, str) else json.dumps(value))
+    return path
+
+
+def check_compare(directory, file, result):
+    same = run("--compare", file, file, directory=directory)
+    assert same.returncode == 0 and " 0 better, 0 worse" in same.stdout, same.stdout
+    for factor, code, word in ((2, 0, "better"), (0.5, 1, "WORSE")):
+        changed = copy.deepcopy(result)
+        figure = next(f for f in changed["figures"] if f["ratio"] and f["better"] == "more")
+        for key in ("median", "min", "max"):
+            figure[key] *= factor
+        after = write(directory, "after.json", changed)
+        done = run("--compare", file, after, directory=directory)
+        line = next(l for l in done.stdout.splitlines() if figure["name"] in l)
+        assert done.returncode == code and line.startswith(word), done.stdout
+    noisy = copy.deepcopy(changed)  # half of it, but the ranges of the rounds touch
+    for results in (noisy, result):
+        one = next(f for f in results["figures"] if f["name"] == figure["name"])
+        one.update(rounds=5, min=one["median"] * 0.4, max=one["median"] * 2)
+    before = write(directory, "before.json", result)
+    done = run("--compare", before, write(directory, "after.json", noisy), directory=directory)
+    assert done.returncode == 0, done.stdout
+    absolute = copy.deepcopy(result)
+    for figure in absolute["figures"]:
+        if not figure["ratio"] and not figure["target"] and figure["better"] == "more":
+            figure.update({k: figure[k] * 0.1 for k in ("median", "min", "max")})
+    after = write(directory, "after.json", absolute)
+    assert run("--compare", before, after, directory=directory).returncode == 0
+    assert run("--compare", before, after, "--all", directory=directory).returncode == 1
+    other = dict(result, figures=[dict(result["figures"][0], name="other", ratio=True)])
+    for unusable in ("no json", {"figures": []}, {"figures": [{"name": "x"}]}, other):
+        bad = write(directory, "bad.json", unusable)
+        done = run("--compare", before, bad, directory=directory)
+        assert done.returncode == 2 and done.stderr, (unusable, done)
+    assert run("--compare", before, "/no/such.json", directory=directory).returncode == 2
+
+
 def check_usage():
     for wrong in (["--set", "none"], ["--repeat", "0"], ["--mode", "slow"], ["--rate", "-1"],
                   ["--rate", "101%"], ["--rate", "10x"], ["--receive", "drop"], ["--file", "x"],
                   ["--receive", "files", "--images", "1", "--endpoint", "x"],
-                  ["--directory", "/no/such"], ["--made", "--replay", "."], ["word"]):
+                  ["--directory", "/no/such"], ["--compare", "x"], ["--all"],
+                  ["--codec-library", "/no/such.so"], ["--made", "--replay", "."], ["word"]):
         done = run(*wrong)
         assert done.returncode == 2 and done.stderr and not done.stdout, wrong
     assert run("--help").returncode == 0 and "r500k3" in run("--list").stdout
@@ -155,6 +229,7 @@ def main():
         check_rates(directory)
         check_faults(directory)
         check_peers(directory)
+        check_compare(directory, *check_targets(directory))
 
 
 main()

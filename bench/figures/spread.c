@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Exact: all values are kept and sorted. */
-#include "bench/pipeline/spread.h"
+#include "bench/figures/spread.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@ struct sluice_spread sluice_spread_of(double *values, uint32_t count)
 {
     uint32_t good = 0;
     for (uint32_t i = 0; i < count; i++)
-        if (!isnan(values[i]))
+        if (isfinite(values[i]))
             values[good++] = values[i];
     if (good == 0)
         return (struct sluice_spread){NAN, NAN, NAN, 0};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Median and range of some values. Pure; any thread. */
-#ifndef SLUICE_BENCH_PIPELINE_SPREAD_H
-#define SLUICE_BENCH_PIPELINE_SPREAD_H
+#ifndef SLUICE_BENCH_SPREAD_H
+#define SLUICE_BENCH_SPREAD_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -14,7 +14,7 @@ struct sluice_spread {
     uint32_t count;
 };
 
-/* NaNs are left out. Sorts `values`. */
+/* What is not finite is left out. Sorts `values`. */
 struct sluice_spread sluice_spread_of(double *values, uint32_t count);
 
 /* "5210 [5100-5300]", without the range after one value, "-" where there is none. Returns `text`.

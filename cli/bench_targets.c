@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One list of cases with just the receivers that some row of the table needs, so that all rows take
+ * about ten minutes with five rounds. */
+#include "cli/bench_targets.h"
+
+#include <string.h>
+
+#include "bench/data/frames.h"
+#include "bench/kernels/kernels.h"
+
+#define KERNEL_ROUNDS 7
+#define PACED_SECONDS 4
+
+static const struct target_case {
+    const char *set;
+    double rate_hz;
+    uint64_t images;
+    const char *receivers; /* letters: Drop, pWrite, dIsk, Sluice, Live, Python */
+    bool once;             /* one round, and it is watched */
+} target_cases[] = {
+    {"r500k3", 0, 5000, "DWISP", false}, {"e16m", 0, 300, "DWISP", false},
+    {"s256", 0, 50000, "DWISP", false},  {"e16m-raw", 0, 48, "DISP", false},
+    {"r500k1", 1000, 0, "DSLP", false},  {"64x64", 0, 60000, "DWISP", false},
+    {"long", 0, 1000000, "S", true},
+};
+
+static void plan_receivers(const struct sluice_bench_settings *settings, const char *letters,
+                           bool receivers[SLUICE_RECEIVER_COUNT])
+{
+    receivers[SLUICE_RECEIVER_DROP] = strchr(letters, 'D') != NULL;
+    receivers[SLUICE_RECEIVER_PWRITE] = strchr(letters, 'W') != NULL;
+    receivers[SLUICE_RECEIVER_DISK] = strchr(letters, 'I') != NULL;
+    receivers[SLUICE_RECEIVER_INGEST] = strchr(letters, 'S') != NULL;
+    receivers[SLUICE_RECEIVER_LIVE] = strchr(letters, 'L') != NULL;
+    receivers[SLUICE_RECEIVER_OTHER] = settings->other != NULL;
+    receivers[SLUICE_RECEIVER_PYTHON] = settings->python != NULL && strchr(letters, 'P') != NULL;
+}
+
+enum sluice_status sluice_bench_target_cases(struct sluice_bench_results *results,
+                                             sluice_bench_on_case *on_case,
+                                             struct sluice_error *error)
+{
+    const struct sluice_bench_settings *settings = results->settings;
+    const size_t count = sizeof(target_cases) / sizeof(target_cases[0]);
+    for (size_t i = 0; i < settings->directory_count * count; i++) {
+        const struct target_case *one = &target_cases[i % count];
+        const struct sluice_bench_case *result = NULL;
+        struct sluice_bench_plan plan = {
+            .set = sluice_bench_set_find(one->set),
+            .directory = settings->directories[i / count],
+            .rate_hz = one->rate_hz,
+            .repeat = one->once ? 1 : settings->repeat,
+            .watch = one->once,
+        };
+        plan.images = sluice_bench_images(settings, plan.set, one->rate_hz, PACED_SECONDS);
+        if (one->images != 0 && !settings->quick && settings->images == 0)
+            plan.images = one->images;
+        plan_receivers(settings, one->receivers, plan.receivers);
+        const enum sluice_status status = sluice_bench_run_case(results, &plan, &result, error);
+        if (status != SLUICE_OK)
+            return status;
+        on_case(result);
+    }
+    return SLUICE_OK;
+}
+
+enum sluice_status sluice_bench_kernels(const struct sluice_bench_options *options,
+                                        const struct sluice_bench_results *results,
+                                        struct sluice_figures *figures, FILE *table,
+                                        struct sluice_error *error)
+{
+    typedef enum sluice_status kernel(const struct sluice_kernel_settings *settings,
+                                      struct sluice_figures *figures, struct sluice_error *error);
+    static const struct {
+        const char *name;
+        kernel *run;
+    } kernels[] = {{"bslz4", sluice_kernels_codec},
+                   {"decoding with statistics", sluice_kernels_statistics},
+                   {"hand-over through rings", sluice_kernels_handover}};
+    const struct sluice_bench_settings *bench = &options->bench;
+    char counts[4096];
+    const bool captured =
+        !bench->made && sluice_shared_folder("data/jungfrau", counts, sizeof(counts));
+    const struct sluice_kernel_settings settings = {
+        .counts = captured ? counts : NULL,
+        .codec_library = options->codec_library,
+        .python = bench->python,
+        .python_reason = bench->python_reason,
+        .scratch = results->scratch.path,
+        .repeat = bench->quick                    ? 1
+                  : bench->repeat > KERNEL_ROUNDS ? bench->repeat
+                                                  : KERNEL_ROUNDS,
+        .quick = bench->quick,
+        .stop = bench->stop,
+        .stream = table,
+    };
+    enum sluice_status status = SLUICE_OK;
+    fprintf(table, "\nkernels (%s of %s), one core, %u rounds in turn; a ratio above 1: faster\n",
+            bench->quick ? "1M images" : "16M images", captured ? "real counts" : "made counts",
+            settings.repeat);
+    for (size_t i = 0; status == SLUICE_OK && i < sizeof(kernels) / sizeof(kernels[0]); i++) {
+        const uint32_t first = figures->count;
+        sluice_bench_progress("kernels: %s", kernels[i].name);
+        status = kernels[i].run(&settings, figures, error);
+        sluice_figures_print(table, figures, first);
+    }
+    return status;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What `sluice bench` measures beside the pipeline that was asked for: kernels, and all that the
+ * table of targets needs. Blocks for minutes. */
+#ifndef SLUICE_CLI_BENCH_TARGETS_H
+#define SLUICE_CLI_BENCH_TARGETS_H
+
+#include <stdio.h>
+
+#include "bench/figures/figures.h"
+#include "bench/pipeline/pipeline.h"
+#include "cli/bench_options.h"
+
+/* Codec, statistics and hand-over; figures are added and printed. */
+enum sluice_status sluice_bench_kernels(const struct sluice_bench_options *options,
+                                        const struct sluice_bench_results *results,
+                                        struct sluice_figures *figures, FILE *table,
+                                        struct sluice_error *error);
+
+/* The cases of the targets, in each directory; the first directory's are judged. */
+enum sluice_status sluice_bench_target_cases(struct sluice_bench_results *results,
+                                             sluice_bench_on_case *on_case,
+                                             struct sluice_error *error);
+
+#endif
