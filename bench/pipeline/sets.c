@@ -145,12 +145,13 @@ enum sluice_status sluice_bench_set_prepare(const struct sluice_bench_set *set, 
     char captured[2048];
     const uint32_t distinct =
         wish->quick && set->distinct > DISTINCT_QUICK ? DISTINCT_QUICK : set->distinct;
-    *folder = (struct sluice_set_folder){.is_captured = true};
-    if (wish->replay != NULL && set->source == SLUICE_SET_MESSAGES) {
-        snprintf(folder->path, sizeof(folder->path), "%s", wish->replay);
-        return SLUICE_OK;
-    }
-    folder->is_captured = !wish->made && sluice_bench_set_captured(set, captured, sizeof(captured));
+    const bool replay = wish->replay != NULL && set->source != SLUICE_SET_COUNTS;
+    *folder = (struct sluice_set_folder){.is_captured = replay};
+    if (replay)
+        snprintf(captured, sizeof(captured), "%s", wish->replay);
+    else
+        folder->is_captured =
+            !wish->made && sluice_bench_set_captured(set, captured, sizeof(captured));
     if (folder->is_captured && set->source == SLUICE_SET_MESSAGES) {
         snprintf(folder->path, sizeof(folder->path), "%s", captured);
         return SLUICE_OK;
