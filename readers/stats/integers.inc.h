@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The loop over one integer type, included by integers.c once a type (so: no include guard).
+ * The loop over one integer type, included by integers_types.inc.h once a type (so: no include
+ * guard).
  *
  *   PIXEL    the type
  *   LANE     holds a pixel while it is worked on; signed, which is what vector units compare
@@ -12,7 +13,7 @@
  *            that a segment's sums of them fit it too
  */
 
-static inline __attribute__((always_inline)) void
+TARGET static inline __attribute__((always_inline)) void
 NAME(segment)(const PIXEL *p, const uint32_t *mask, uint32_t n, uint32_t first_column, LANE limit,
               struct sluice_totals *t, __int128 *row_sum)
 {
@@ -52,7 +53,7 @@ NAME(segment)(const PIXEL *p, const uint32_t *mask, uint32_t n, uint32_t first_c
     t->sum_x += (__int128)sum * first_column + placed;
 }
 
-CLONES static void NAME(plane)(const PIXEL *pixels, uint32_t width, uint32_t height,
+TARGET static void NAME(plane)(const PIXEL *pixels, uint32_t width, uint32_t height,
                                const uint32_t *mask, int64_t limit, struct sluice_totals *t)
 {
     /* In the lane's range: nothing is above HIGHEST, and every valid pixel is above LOWEST. */

@@ -25,6 +25,8 @@
 
 /* A hot element costs as much as 16 in pixels: of so many elements one may be. */
 #define HOT_SHARE 16
+/* After pieces with more, the kernel is not even asked for the next few. */
+#define PAUSE_MAX 32
 
 /* An image on its way. */
 struct walk {
@@ -36,6 +38,7 @@ struct walk {
     uint32_t row;     /* that the next element lies in */
     uint64_t row_end; /* number of its last element + 1 */
     uint64_t small[SLUICE_SMALL_VALUES];
+    unsigned pause, paused; /* pieces: that are not counted, and that were not already */
     void (*count)(const struct sluice_piece *piece, struct sluice_piece_counts *counts);
 };
 
@@ -248,9 +251,17 @@ static bool add_piece(struct walk *walk, const struct sluice_piece *piece, uint6
 {
     struct sluice_piece_counts counts;
 
-    walk->count(piece, &counts);
-    if (counts.hot_count > 64 * piece->words / HOT_SHARE)
+    if (walk->paused < walk->pause) {
+        walk->paused++;
         return false;
+    }
+    walk->paused = 0;
+    walk->count(piece, &counts);
+    if (counts.hot_count > 64 * piece->words / HOT_SHARE) {
+        walk->pause = walk->pause == 0 ? 1 : walk->pause < PAUSE_MAX ? 2 * walk->pause : PAUSE_MAX;
+        return false;
+    }
+    walk->pause = 0;
     if (counts.hot_count > 0)
         add_hot(walk, piece, &counts, first);
     for (size_t v = 0; v < SLUICE_SMALL_VALUES; v++) {
