@@ -54,6 +54,8 @@ struct sluice_stats_scratch {
     struct sluice_codec_scratch codec;
     uint8_t *pixels;
     size_t pixel_bytes;
+    uint32_t *tables; /* of histograms */
+    uint32_t table_bins;
 };
 void sluice_stats_scratch_close(struct sluice_stats_scratch *scratch);
 
