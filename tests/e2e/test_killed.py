@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The writer is killed at any moment of a full stream, in both modes of writer.io. A plain h5py
+"""The writer is killed at any moment of a full stream, in both modes of writer.io
+and of writer.index. A plain h5py
 reader beside it compares each image as soon as its key is there; afterwards, the page cache dropped
 where that is allowed, everything that was ever visible is still there and whole, read from the disk.
 The seed is printed; SLUICE_SEED repeats a run, SLUICE_ROUNDS makes it a campaign."""
@@ -124,6 +125,7 @@ class Killed(e2e.Case):
         detector = e2e.Detector()
         ingest = self.ingest(directory=folder, endpoint=detector.endpoint, settings=[
             f"writer.io={io}", f"writer.images_per_file={per_file}",
+            f"writer.index={dice.choice(['own', 'own', 'hdf5'])}",
             f"writer.durable={dice.choice(['none', 'none', 'flush', 'close'])}"])
         stream = Stream(detector, dice)
         live = Look(folder, stream)
