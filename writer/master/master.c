@@ -3,12 +3,12 @@
  * One master is one pass of the same tree into a temporary file beside it, which then takes its
  * name: whatever fails before the rename leaves the old one as it was.
  *
- *   job:  objects (HDF5) ─> arrays (pwrite, a piece a step) ─> mode, sync, rename
+ *   job:  values, geometry, images (HDF5) ─> arrays (pwrite, a piece a step) ─> mode, sync, rename
  *         NAME_master.h5, then the same for NAME.nxs
  *
  * HDF5 makes the objects and only the room for masks, flatfields and axes; they are written past it
- * when it has closed the file. So no step lasts longer than a piece, or than the few hundred small
- * objects take.
+ * when it has closed the file. So no step lasts longer than a piece, or than a third of the few
+ * hundred small objects takes.
  *
  * The temporary file is created exclusively; its name holds our process id, so that one that lies
  * there already is the rest of a dead process of the same id, and is removed. */
@@ -41,35 +41,71 @@ static enum sluice_status create_exclusively(const char *path, hid_t *file,
 struct sluice_master_job {
     struct sluice_master_input input;
     struct sluice_master_facts facts;
-    bool nxs; /* which of the two files */
-    int fd;   /* of the temporary file when its objects are there; -1 */
-    struct sluice_tree_bulk bulks[SLUICE_TREE_BULKS_MAX];
-    size_t bulk_count;
-    double *line; /* a piece of values that are computed; NULL: none was wanted yet */
+    bool nxs;                /* which of the two files */
+    int fd;                  /* of the temporary file when its objects are there; -1 */
+    struct sluice_tree tree; /* its file is open while objects are made; then, its bulks */
+    unsigned made;           /* parts of the objects */
+    double *line;            /* a piece of values that are computed; NULL: none was wanted yet */
     char path[SLUICE_PATH_BYTES], temporary[SLUICE_PATH_BYTES + 32]; /* empty: nothing there */
 };
 
-/* The whole tree, and room for what `bulks` says. */
-static enum sluice_status make_objects(struct sluice_master_job *job, struct sluice_error *error)
+static enum sluice_status choose_names(struct sluice_master_job *job, struct sluice_error *error)
 {
+    const struct sluice_master_input *input = &job->input;
+    if (sluice_layout_master_path(input->directory, input->name, input->channel_index,
+                                  input->dataset, job->nxs, job->path,
+                                  sizeof job->path) != SLUICE_OK)
+        return sluice_error_set(error, SLUICE_LIMIT, "the path of the master of %s is too long",
+                                input->name);
+    const char *base = sluice_layout_base_name(job->path);
+    snprintf(job->temporary, sizeof job->temporary, "%.*s.%s.tmp-%ld", (int)(base - job->path),
+             job->path, base, (long)getpid());
+    return SLUICE_OK;
+}
+
+/* Once, whatever it says: most of the file is written here, and a second close would crash. */
+static void close_objects(struct sluice_master_job *job)
+{
+    if (job->tree.file >= 0 && H5Fclose(job->tree.file) < 0)
+        sluice_tree_check(&job->tree,
+                          sluice_h5_error(job->tree.error, SLUICE_IO, "cannot write the file"));
+    job->tree.file = H5I_INVALID_HID;
+}
+
+static enum sluice_status begin_objects(struct sluice_master_job *job, struct sluice_error *error)
+{
+    enum sluice_status status = choose_names(job, error);
+    if (status != SLUICE_OK)
+        return status;
     if (unlink(job->temporary) == 0)
         sluice_log_warning("master", "removed what an earlier process left: path=%s",
                            job->temporary);
-    struct sluice_tree tree = {.file = H5I_INVALID_HID, .error = error};
-    tree.status = create_exclusively(job->temporary, &tree.file, error);
-    if (tree.status != SLUICE_OK)
-        return tree.status;
-    sluice_master_put_metadata(&tree, &job->input, &job->facts, sluice_layout_base_name(job->path));
-    sluice_master_put_geometry(&tree, &job->input, &job->facts);
-    sluice_master_put_images(&tree, &job->input, job->path, job->nxs);
-    /* Once, whatever it says: most of the file is written here, and a second close would crash. */
-    if (H5Fclose(tree.file) < 0)
-        sluice_tree_check(&tree, sluice_h5_error(error, SLUICE_IO, "cannot write the file"));
-    memcpy(job->bulks, tree.bulks, sizeof job->bulks);
-    job->bulk_count = tree.bulk_count;
-    if (tree.status == SLUICE_OK && (job->fd = open(job->temporary, O_RDWR | O_CLOEXEC)) < 0)
+    job->tree = (struct sluice_tree){.file = H5I_INVALID_HID};
+    return create_exclusively(job->temporary, &job->tree.file, error);
+}
+
+/* A part of the tree; with the last one there is room for what the bulks say. */
+static enum sluice_status make_objects(struct sluice_master_job *job, struct sluice_error *error)
+{
+    struct sluice_tree *tree = &job->tree;
+    enum sluice_status status = job->made == 0 ? begin_objects(job, error) : SLUICE_OK;
+    if (status != SLUICE_OK)
+        return status;
+    tree->error = error;
+    if (job->made == 0)
+        sluice_master_put_metadata(tree, &job->input, &job->facts,
+                                   sluice_layout_base_name(job->path));
+    else if (job->made == 1)
+        sluice_master_put_geometry(tree, &job->input, &job->facts);
+    else
+        sluice_master_put_images(tree, &job->input, job->path, job->nxs);
+    if (++job->made < 3 && tree->status == SLUICE_OK)
+        return SLUICE_OK;
+    close_objects(job);
+    job->made = 0;
+    if (tree->status == SLUICE_OK && (job->fd = open(job->temporary, O_RDWR | O_CLOEXEC)) < 0)
         return sluice_error_errno(error, SLUICE_IO, errno, "cannot open the file again");
-    return tree.status;
+    return tree->status;
 }
 
 /* The next piece of a line, in memory; NULL: there is none. */
@@ -88,7 +124,7 @@ static const uint8_t *compute_piece(struct sluice_master_job *job, struct sluice
 /* A piece of the last array that is not written yet. */
 static enum sluice_status write_piece(struct sluice_master_job *job, struct sluice_error *error)
 {
-    struct sluice_tree_bulk *bulk = &job->bulks[job->bulk_count - 1];
+    struct sluice_tree_bulk *bulk = &job->tree.bulks[job->tree.bulk_count - 1];
     size_t bytes =
         bulk->bytes < SLUICE_MASTER_PIECE_BYTES ? bulk->bytes : SLUICE_MASTER_PIECE_BYTES;
     const uint8_t *values = bulk->values != NULL ? bulk->values : compute_piece(job, bulk, bytes);
@@ -102,7 +138,7 @@ static enum sluice_status write_piece(struct sluice_master_job *job, struct slui
     bulk->bytes -= bytes;
     bulk->offset += bytes;
     if (bulk->bytes == 0)
-        job->bulk_count--;
+        job->tree.bulk_count--;
     return SLUICE_OK;
 }
 
@@ -167,20 +203,6 @@ static enum sluice_status put_in_place(const char *temporary, const char *path, 
     return SLUICE_OK;
 }
 
-static enum sluice_status choose_names(struct sluice_master_job *job, struct sluice_error *error)
-{
-    const struct sluice_master_input *input = &job->input;
-    if (sluice_layout_master_path(input->directory, input->name, input->channel_index,
-                                  input->dataset, job->nxs, job->path,
-                                  sizeof job->path) != SLUICE_OK)
-        return sluice_error_set(error, SLUICE_LIMIT, "the path of the master of %s is too long",
-                                input->name);
-    const char *base = sluice_layout_base_name(job->path);
-    snprintf(job->temporary, sizeof job->temporary, "%.*s.%s.tmp-%ld", (int)(base - job->path),
-             job->path, base, (long)getpid());
-    return SLUICE_OK;
-}
-
 /* The temporary file takes its name. */
 static enum sluice_status finish_file(struct sluice_master_job *job, struct sluice_error *error)
 {
@@ -213,6 +235,7 @@ enum sluice_status sluice_master_begin(const struct sluice_master_input *input,
                                 input->name);
     made->input = *input;
     made->fd = -1;
+    made->tree.file = H5I_INVALID_HID;
     sluice_master_facts(&made->input, &made->facts);
     *job = made;
     return SLUICE_OK;
@@ -223,11 +246,8 @@ enum sluice_status sluice_master_step(struct sluice_master_job *job, struct slui
     enum sluice_status status = SLUICE_OK;
     bool finished = false;
     if (job->fd < 0) {
-        status = choose_names(job, error);
-        if (status != SLUICE_OK)
-            return status;
         status = make_objects(job, error);
-    } else if (job->bulk_count > 0) {
+    } else if (job->tree.bulk_count > 0) {
         status = write_piece(job, error);
     } else {
         status = finish_file(job, error);
@@ -243,6 +263,9 @@ void sluice_master_end(struct sluice_master_job *job)
 {
     if (job == NULL)
         return;
+    struct sluice_error error = {0}; /* it is removed, whatever the close says */
+    job->tree.error = &error;
+    close_objects(job);
     if (job->fd >= 0)
         close(job->fd);
     if (job->temporary[0] != '\0')
