@@ -5,10 +5,11 @@
  *
  * Memory: codec.memory_bytes_max is divided by the workers. Of its share a worker takes what a
  * decoded plane needs, and makes the rest into buffers of the size of an encoded image, at least
- * one. It does so when a series is announced and it has nothing else to do, and touches their pages
- * then, so that they are there before the images; an image that needs more than was announced makes
- * it do so at once, when all its buffers have come back. A buffer that comes back late only delays
- * this worker: the writer needs nothing that lies behind its image to give it back (ring/pool.h).
+ * one. It does so when a series is announced and it has nothing else to do, and touches the pages
+ * of the first ones then, so that they are there before the images; an image that needs more than
+ * was announced makes it do so at once, when all its buffers have come back. A buffer that comes
+ * back late only delays this worker: the writer needs nothing that lies behind its image to give it
+ * back (ring/pool.h).
  *
  * An image is judged here in one respect only, whether it can be decoded; everything else is the
  * writer's to say, which sees the images in order. */

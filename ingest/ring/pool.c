@@ -87,7 +87,8 @@ enum sluice_status sluice_pool_shape(struct sluice_pool *pool, size_t buffer_byt
 
 bool sluice_pool_touch(struct sluice_pool *pool)
 {
-    if (pool->touched == pool->count)
+    if (pool->touched == pool->count || (pool->touched >= SLUICE_POOL_READY_BUFFERS &&
+                                         pool->touched_bytes >= SLUICE_POOL_READY_BYTES))
         return false;
     const size_t end = (pool->touched + (size_t)1) * pool->buffer_bytes;
     for (; pool->touched_bytes < end; pool->touched_bytes += SLUICE_POOL_ALIGN)
@@ -100,9 +101,16 @@ enum sluice_status sluice_pool_try_take(struct sluice_pool *pool, uint32_t *buff
 {
     if (pool->idle_count == 0)
         take_back(pool);
-    if (pool->idle_count == 0 && !sluice_pool_touch(pool))
+    if (pool->idle_count > 0) {
+        *buffer = pool->idle[--pool->idle_count];
+        return SLUICE_OK;
+    }
+    if (pool->touched == pool->count)
         return SLUICE_EMPTY;
-    *buffer = pool->idle[--pool->idle_count];
+    *buffer = pool->touched++;
+    const size_t end = pool->touched * pool->buffer_bytes;
+    if (pool->touched_bytes < end)
+        pool->touched_bytes = end; /* the worker does it, as far as it fills it */
     return SLUICE_OK;
 }
 

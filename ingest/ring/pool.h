@@ -2,11 +2,12 @@
  *
  * The buffers of one worker: it fills them, the writer stores from them and gives them back.
  *
- * All are of one size and lie in one mapping, made before they are used; their pages are touched
- * one buffer at a time while the worker has nothing else to do (or when it has no other left), so
- * that nothing is allocated and no page faulted in while images pass, and the first image need not
- * wait for all of them. They begin at multiples of SLUICE_POOL_ALIGN and their size is one, so that
- * a file driver may write whole pages out of them.
+ * All are of one size and lie in one mapping, made before they are used. The pages of the first
+ * ones are touched, one buffer at a time, while the worker has nothing else to do, so that no page
+ * is faulted in while images pass, and the first image need not wait for them. The others are for a
+ * disk that pauses: theirs come when they are first filled, and only those that are (a buffer is as
+ * large as an image that does not shrink). They begin at multiples of SLUICE_POOL_ALIGN and their
+ * size is one, so that a file driver may write whole pages out of them.
  *
  *   worker: try_take …………> fills it ══ with the slot ══> writer: give_back   [edge GIVE_BACK]
  *
@@ -27,6 +28,10 @@
 
 #define SLUICE_POOL_ALIGN 4096u
 
+/* Touched beforehand: so many at least, and more until they have so many bytes. */
+#define SLUICE_POOL_READY_BUFFERS 2u
+#define SLUICE_POOL_READY_BYTES   ((size_t)64 << 20)
+
 struct sluice_pool {
     uint8_t *memory;
     size_t memory_bytes;
@@ -34,7 +39,7 @@ struct sluice_pool {
         touched_bytes; /* of the mapping, from its begin; outlives a change of the buffers' size */
     size_t buffer_bytes;
     uint32_t count, count_max;
-    uint32_t touched;         /* buffers 0 … touched - 1 have their pages */
+    uint32_t touched;         /* buffers 0 … touched - 1 have their pages, or were taken */
     struct sluice_wake *wake; /* the worker's, borrowed */
     uint32_t *idle;           /* stack: the one used last is the warmest */
     uint32_t idle_count;
@@ -58,7 +63,7 @@ void sluice_pool_close(struct sluice_pool *pool);
 enum sluice_status sluice_pool_shape(struct sluice_pool *pool, size_t buffer_bytes,
                                      size_t bytes_max);
 
-/* Touches the pages of one more buffer; false: all have theirs. */
+/* Touches the pages of one more buffer; false: enough have theirs. */
 bool sluice_pool_touch(struct sluice_pool *pool);
 
 /* OK or EMPTY. */

@@ -112,6 +112,33 @@ static void pages_are_touched_one_buffer_at_a_time(void **state)
     sluice_pool_close(&pool);
 }
 
+static void only_the_first_buffers_are_touched_beforehand(void **state)
+{
+    const size_t bytes = SLUICE_POOL_READY_BYTES / 4 * 3;
+    (void)state;
+    struct sluice_pool pool;
+    uint32_t buffers[4];
+    open_pool(&pool, 4);
+    assert_int_equal(sluice_pool_shape(&pool, bytes, 4 * bytes), SLUICE_OK);
+    assert_true(sluice_pool_touch(&pool));
+    assert_true(sluice_pool_touch(&pool));
+    assert_false(sluice_pool_touch(&pool));
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(sluice_pool_try_take(&pool, &buffers[i]), SLUICE_OK);
+    for (int i = 0; i < 4; i++) {
+        uint8_t *end = sluice_pool_buffer(&pool, buffers[i]) + bytes - PAGE;
+        unsigned char resident = 0;
+        assert_int_equal(mincore(end, PAGE, &resident), 0);
+        assert_int_equal(resident & 1, buffers[i] < 2);
+        end[PAGE - 1] = 1; /* and all are ours */
+    }
+    for (int i = 0; i < 4; i++)
+        sluice_pool_give_back(&pool, buffers[i]);
+    assert_int_equal(sluice_pool_idle(&pool), 4);
+    assert_false(sluice_pool_touch(&pool));
+    sluice_pool_close(&pool);
+}
+
 static void a_new_shape_waits_until_all_are_home(void **state)
 {
     (void)state;
@@ -157,6 +184,7 @@ int main(void)
         cmocka_unit_test(the_bound_in_bytes_holds_but_one_buffer_there_is),
         cmocka_unit_test(memory_that_fits_is_used_again),
         cmocka_unit_test(pages_are_touched_one_buffer_at_a_time),
+        cmocka_unit_test(only_the_first_buffers_are_touched_beforehand),
         cmocka_unit_test(a_new_shape_waits_until_all_are_home),
         cmocka_unit_test(without_memory_there_are_no_buffers_and_it_can_be_tried_again),
     };
