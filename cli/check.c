@@ -207,8 +207,8 @@ static void check_memory(struct sluice_checks *checks, const struct sluice_confi
                                           : bound > available ? SLUICE_CHECK_WARNING
                                                               : SLUICE_CHECK_OK;
     sluice_check_say(checks, state, "memory",
-                     "%.1f GiB of %.1f GiB, %.1f GiB available; libzmq holds up to %u messages "
-                     "beside it%s",
+                     "%.1f GiB of %.1f GiB, %.1f GiB available; libzmq holds up to %u messages, "
+                     "of large ones fewer, beside it%s",
                      (double)bound / gib, (double)most / gib, (double)available / gib,
                      config->source.receive_hwm,
                      state == SLUICE_CHECK_OK

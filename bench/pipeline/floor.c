@@ -2,7 +2,7 @@
  *
  * The plainest loop there is: receive a message, write it, release it. Written in pieces of 1 MiB,
  * because a page cache takes these several times cheaper than large ones. No second thread, no
- * batch. The socket's high-water mark is the default of source.receive_hwm. With more (libzmq's own
+ * batch. The socket's high-water mark is 64 messages. With more (libzmq's own
  * default is 1000) a burst that fits into buffers ends early and says nothing about writing, and
  * the memory of waiting messages, which glibc gives back and takes again, makes the loop dearer: a
  * floor must not be. */

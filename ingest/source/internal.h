@@ -3,7 +3,8 @@
  * The inside of the source agent, shared by source.c (cycle, socket, life), decode.c (which
  * protocol, what the message says), deliver.c (what it means for the open series, and which frames
  * follow from it), acquisition.c (streams without start and end), requests.c (arm and stop from
- * outside), wait.c (how it sleeps) and faults.c (page faults, counted). Not for other rooms. */
+ * outside), wait.c (how it sleeps), queue.c (what libzmq holds) and faults.c (page faults,
+ * counted). Not for other rooms. */
 #ifndef SLUICE_INGEST_SOURCE_INTERNAL_H
 #define SLUICE_INGEST_SOURCE_INTERNAL_H
 
@@ -42,6 +43,7 @@ struct sluice_source {
     struct sluice_source_settings settings;
     struct sluice_source_ports ports;
     void *context, *socket;
+    uint32_t hwm;  /* the socket's high-water mark (queue.c) */
     int socket_fd; /* the socket's own: to sleep on, by the rules of wait.c */
     struct sluice_monitor monitor;
     char endpoint[256];
@@ -91,6 +93,8 @@ enum sluice_status sluice_source_deliver(struct sluice_source *source);
 void sluice_source_close_series(struct sluice_source *source, enum sluice_ended_by ended_by);
 void sluice_source_push_control(struct sluice_source *source, enum sluice_frame_kind kind,
                                 struct sluice_series *series);
+/* queue.c: the message in hand is decoded; an image may be too large for the high-water mark. */
+void sluice_source_bound_queue(struct sluice_source *source);
 /* wait.c: the agent's wait; how large a message may be. */
 void sluice_source_wait(void *context);
 int64_t sluice_source_message_bytes_max(const struct sluice_source_settings *settings);

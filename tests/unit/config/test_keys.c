@@ -23,7 +23,7 @@ static void the_defaults_are_those_that_users_rely_on(void **state)
     assert_int_equal(c.source.protocol, SLUICE_PROTOCOL_AUTO);
     assert_int_equal(c.source.idle_timeout_ns, SLUICE_IDLE_TIMEOUT_AUTO);
     assert_int_equal(c.source.id_jump_max, 1000000);
-    assert_int_equal(c.source.receive_hwm, 64);
+    assert_int_equal(c.source.receive_hwm, 1000);
     assert_int_equal(c.source.receive_buffer_bytes, 0);
     assert_int_equal(c.source.series_max, 0);
     assert_int_equal(c.source_agent.cpu, -1);

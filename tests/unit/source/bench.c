@@ -13,20 +13,9 @@
 #include <cmocka.h>
 #include <zmq.h>
 
-void bench_open_with(struct bench *bench, enum sluice_overflow overflow, int64_t idle_timeout_ns)
+static void open_settings(struct bench *bench, const struct sluice_source_settings *settings_given)
 {
-    const struct sluice_source_settings settings = {
-        .io_cpu = -1,
-        .endpoint = "tcp://127.0.0.1:*",
-        .bind = true,
-        .idle_timeout_ns = idle_timeout_ns,
-        .id_jump_max = 1000000,
-        .receive_hwm = 64,
-        .slots = 1,
-        .memory_bytes_max = 1 << 20,
-        .overflow = overflow,
-        .user_data_bytes_max = 1024,
-    };
+    const struct sluice_source_settings settings = *settings_given;
     struct sluice_error error = {0};
     const uint32_t slots = sluice_source_slot_count(&settings);
     memset(bench, 0, sizeof *bench);
@@ -46,6 +35,37 @@ void bench_open_with(struct bench *bench, enum sluice_overflow overflow, int64_t
     bench->context = zmq_ctx_new();
     bench->push = zmq_socket(bench->context, ZMQ_PUSH);
     assert_int_equal(zmq_connect(bench->push, sluice_source_endpoint(bench->source)), 0);
+}
+
+static struct sluice_source_settings settings_with(enum sluice_overflow overflow,
+                                                   int64_t idle_timeout_ns)
+{
+    return (struct sluice_source_settings){
+        .io_cpu = -1,
+        .endpoint = "tcp://127.0.0.1:*",
+        .bind = true,
+        .idle_timeout_ns = idle_timeout_ns,
+        .id_jump_max = 1000000,
+        .receive_hwm = 64,
+        .slots = 1,
+        .memory_bytes_max = 1 << 20,
+        .overflow = overflow,
+        .user_data_bytes_max = 1024,
+    };
+}
+
+void bench_open_with(struct bench *bench, enum sluice_overflow overflow, int64_t idle_timeout_ns)
+{
+    const struct sluice_source_settings settings = settings_with(overflow, idle_timeout_ns);
+    open_settings(bench, &settings);
+}
+
+void bench_open_for_queue(struct bench *bench, uint64_t receive_bytes)
+{
+    struct sluice_source_settings settings = settings_with(SLUICE_OVERFLOW_WAIT, 0);
+    settings.receive_hwm = 1000;
+    settings.receive_bytes = receive_bytes;
+    open_settings(bench, &settings);
 }
 
 void bench_open(struct bench *bench, enum sluice_overflow overflow)

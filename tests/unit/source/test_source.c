@@ -361,6 +361,42 @@ static void page_faults_are_counted_from_the_first_image_to_the_close(void **sta
     bench_close(&bench);
 }
 
+/* The source takes nothing while its one slot is taken, so what goes into libzmq is bounded: how
+ * many messages a sender gets rid of then. */
+static unsigned sent_against_a_full_slot(struct bench *bench, unsigned most)
+{
+    static unsigned char image[256 << 10];
+    unsigned sent = 0;
+    const int wait_ms = 200;
+    zmq_setsockopt(bench->push, ZMQ_SNDTIMEO, &wait_ms, sizeof wait_ms);
+    while (sent < most && zmq_send(bench->push, image, sizeof image, 0) >= 0)
+        sent++;
+    return sent;
+}
+
+static unsigned queued_with(uint64_t receive_bytes)
+{
+    struct bench bench;
+    const int send_hwm = 1, linger = 0;
+    bench_open_for_queue(&bench, receive_bytes);
+    zmq_setsockopt(bench.push, ZMQ_SNDHWM, &send_hwm, sizeof send_hwm);
+    zmq_setsockopt(bench.push, ZMQ_LINGER, &linger, sizeof linger);
+    send_image(&bench, 0);
+    send_image(&bench, 1); /* held: no slot */
+    work_until(&bench, SLUICE_COUNTER_SOURCE_WAITS, 1);
+    const unsigned sent = sent_against_a_full_slot(&bench, 400);
+    bench_close(&bench);
+    return sent;
+}
+
+static void large_images_lower_what_libzmq_may_hold(void **state)
+{
+    (void)state;
+    const unsigned all = queued_with(0), bounded = queued_with(1024);
+    assert_int_equal(all, 400);        /* the mark is 1000 */
+    assert_in_range(bounded, 32, 200); /* 32 here, and what the kernel's buffers hold */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -371,6 +407,7 @@ int main(void)
         cmocka_unit_test(a_stop_closes_what_is_open_and_goes_on),
         cmocka_unit_test(a_stop_waits_for_an_image_that_waits_for_a_slot),
         cmocka_unit_test(an_arm_is_passed_on_behind_what_came_before),
+        cmocka_unit_test(large_images_lower_what_libzmq_may_hold),
         cmocka_unit_test(page_faults_are_counted_from_the_first_image_to_the_close),
     };
     return cmocka_run_group_tests_name("source", tests, NULL, NULL);
