@@ -62,7 +62,7 @@ const struct sluice_figure *sluice_figures_find(const struct sluice_figures *fig
 int sluice_figure_decimals(double value)
 {
     const double size = fabs(value);
-    return size >= 1000 ? 0 : size >= 100 ? 1 : size >= 0.1 ? 2 : 4;
+    return size >= 1000 ? 0 : size >= 100 ? 1 : size >= 10 ? 2 : size >= 0.1 ? 3 : 4;
 }
 
 void sluice_figures_print(FILE *stream, const struct sluice_figures *figures, uint32_t first)
