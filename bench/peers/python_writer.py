@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a scientist writes in an afternoon: pyzmq, cbor2, h5py. Receives one series of Stream V2 and
 stores each image as it was compressed (raw ones through the bitshuffle filter), readable while it is
-written, flushed after every FLUSH images. A peer of `sluice bench`, nothing of Sluice uses it.
+written as h5py's documentation shows it: datasets grow with each image, so that a reader knows how
+far it is, and are flushed after every FLUSH images. A peer of `sluice bench`, nothing of Sluice uses
+it.
 
-    python_writer.py ENDPOINT IMAGES FILE FLUSH [TIMES]
+    python_writer.py ENDPOINT FILE FLUSH [TIMES]
 
 Prints one JSON object. `seconds` is from the first image complete until the file is closed, and
 `cpu_seconds` from when it is ready to receive, so that loading Python's modules is in neither. At the
@@ -42,7 +44,7 @@ def plane_of(value):
 
 
 class File:
-    def __init__(self, path, images, planes):
+    def __init__(self, path, planes):
         self.file = h5py.File(path, "w", libver="latest")
         self.datasets = {}
         for name, value in planes.items():
@@ -55,13 +57,15 @@ class File:
                     import hdf5plugin  # noqa: F401  (registers the filter that compresses here)
                 filters = {"compression": BSLZ4, "compression_opts": (0, 2)}
             self.datasets[name] = self.file.create_dataset(
-                "/entry/data/" + name, (images, height, width), f"<u{element}",
-                chunks=(1, height, width), **filters)
+                "/entry/data/" + name, (0, height, width), f"<u{element}",
+                maxshape=(None, height, width), chunks=(1, height, width), **filters)
         self.file.swmr_mode = True
 
     def write(self, image, planes):
         for name, value in planes.items():
             shape, element, algorithm, data = plane_of(value)
+            if image >= len(self.datasets[name]):
+                self.datasets[name].resize(image + 1, axis=0)
             if algorithm is None:
                 import numpy
                 self.datasets[name][image] = numpy.frombuffer(data, f"<u{element}").reshape(shape)
@@ -79,8 +83,8 @@ def percentile(values, share):
 
 
 def main():
-    endpoint, images, path, flush = sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
-    times_path = sys.argv[5] if len(sys.argv) > 5 else None
+    endpoint, path, flush = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    times_path = sys.argv[4] if len(sys.argv) > 4 else None
     socket = zmq.Context().socket(zmq.PULL)
     socket.set_hwm(HIGH_WATER)
     socket.setsockopt(zmq.RCVTIMEO, SILENCE_MS)
@@ -111,7 +115,7 @@ def main():
             continue
         if first is None:
             first = arrived
-            file = File(path, images, message["data"])
+            file = File(path, message["data"])
         file.write(message["image_id"], message["data"])
         written.add(message["image_id"])
         waiting.append((message["image_id"], arrived))

@@ -40,13 +40,13 @@ struct sluice_round_settings {
     const volatile sig_atomic_t *stop;
 };
 
-/* Of a long series: CPU time of the receiver and its resident memory in the first and the last
- * tenth of the images, as the sender counted them. */
+/* Of a long series: CPU time of the receiver and its resident memory in an early tenth of the
+ * images (from 5 to 15 %) and in the last, as the sender counted them. */
 struct sluice_watched {
     bool valid;
     double cpu_us_first, cpu_us_last; /* an image */
     double wall_us_first, wall_us_last;
-    double resident_first, resident_last; /* bytes: after the first tenth, at the end */
+    double resident_first, resident_last; /* bytes: after the early tenth, at the end */
 };
 
 struct sluice_round {

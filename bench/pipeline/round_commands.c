@@ -94,7 +94,7 @@ static void python_arguments(struct sluice_round_run *run, struct sluice_argumen
 {
     const struct sluice_round_settings *settings = run->settings;
     snprintf(run->file, sizeof(run->file), "%s/python.h5", settings->directory);
-    ADD(arguments, "python3", "-B", "-c", sluice_peer_writer, run->endpoint, run->images, run->file,
+    ADD(arguments, "python3", "-B", "-c", sluice_peer_writer, run->endpoint, run->file,
         settings->rate_hz > 0 ? PYTHON_FLUSH_PACED : PYTHON_FLUSH_BURST);
     if (sluice_round_has_passages(run)) {
         snprintf(run->passages, sizeof(run->passages), "%s/passages", settings->scratch);

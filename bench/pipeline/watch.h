@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Looks at a receiver while it works: CPU time and resident memory when the sender has sent the
- * first image, a tenth, nine tenths and all. A thread of its own between start and stop. */
+ * Looks at a receiver while it works: CPU time and resident memory at the beginning and the
+ * end of an early tenth of the images and of the last one, as the sender counts them. A thread of
+ * its own between start and stop. */
 #ifndef SLUICE_BENCH_PIPELINE_WATCH_H
 #define SLUICE_BENCH_PIPELINE_WATCH_H
 
