@@ -21,6 +21,9 @@
  *   writer  odd sequence, order [edge FEED_RETRACT], entry and bytes, even sequence [FEED_PUBLISH]
  *   reader  entry, order [edge FEED_PUBLISH], bytes, order [edge FEED_RETRACT], entry again
  *
+ * Readers hold a shared lock (fcntl, F_OFD_SETLK) on the first byte. As long as nobody does, the
+ * writer tells of no piece and takes no memory for more than are in flight.
+ *
  * What a file's piece says never changes, since payloads are written once. A file is its device,
  * inode and time of birth, so that one which inherits an inode is not taken for the one before it.
  *

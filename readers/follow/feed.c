@@ -21,6 +21,13 @@
 
 #define PIECE_BYTES_MAX ((uint32_t)1 << 30)
 
+/* Tells the writer that somebody reads: it asks for this lock and never waits for it. */
+static void tell_writer(const struct sluice_fed *fed)
+{
+    struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+    (void)!fcntl(fed->fd, F_OFD_SETLK, &lock);
+}
+
 static size_t read_at(int fd, void *to, size_t bytes, uint64_t position)
 {
     size_t done = 0;
@@ -101,6 +108,8 @@ bool sluice_fed_open(struct sluice_fed *fed, const char *directory, int data_fd)
         fed->table = calloc(fed->header.piece_count, sizeof(*fed->table));
     if (fed->fd >= 0 && fed->table == NULL)
         sluice_fed_close(fed);
+    if (fed->fd >= 0)
+        tell_writer(fed);
     return fed->fd >= 0;
 }
 

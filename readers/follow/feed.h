@@ -23,8 +23,9 @@ struct sluice_fed {
     _Atomic uint64_t order;
 };
 
-/* Looks through `directory` for the feed that lists the data file behind the descriptor. False:
- * there is none, and all that follows answers so. */
+/* Looks through `directory` for the feed that lists the data file behind the descriptor, and tells
+ * its writer that there is a reader until the close. False: there is none, and all that follows
+ * answers so. */
 bool sluice_fed_open(struct sluice_fed *fed, const char *directory, int data_fd);
 void sluice_fed_close(struct sluice_fed *fed);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * DESIGN. The file is made without a name, allocated for real (a store into a hole of a full
- * file system would be a SIGBUS), locked, and only then linked: so a named one that nobody locks is
- * of a dead process, and a process that dies before that leaves nothing.
+ * DESIGN. The file is made without a name, locked, and only then linked: so a named one that nobody
+ * locks is of a dead process, and a process that dies before that leaves nothing. Memory is
+ * allocated for real before it is used: a store into a hole of a full file system would be a
+ * SIGBUS.
  *
  * Nothing here is waited for and nothing is on the path of an image but two stores a piece. */
 #include "writer/driver/feed.h"
@@ -19,6 +20,7 @@
 
 #include "core/atomics.h"
 #include "core/log.h"
+#include "core/memory.h"
 
 #define NAME_TRIES 16
 
@@ -57,16 +59,14 @@ static int make_file(struct sluice_feed *feed, const struct sluice_feed_settings
         return errno;
     if (fchmod(feed->fd, (settings->mode & 0444) | 0600) != 0)
         return errno;
-    int code = posix_fallocate(feed->fd, 0, (off_t)feed->bytes);
-    if (code == 0 && flock(feed->fd, LOCK_EX | LOCK_NB) != 0)
-        code = errno;
-    return code;
+    if (ftruncate(feed->fd, (off_t)feed->bytes) != 0 || flock(feed->fd, LOCK_EX | LOCK_NB) != 0)
+        return errno;
+    return posix_fallocate(feed->fd, 0, (off_t)sluice_feed_pieces_offset(feed->piece_count));
 }
 
 static int map_file(struct sluice_feed *feed, uint32_t piece_bytes)
 {
-    void *map =
-        mmap(NULL, feed->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, feed->fd, 0);
+    void *map = mmap(NULL, feed->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, feed->fd, 0);
     if (map == MAP_FAILED)
         return errno;
     feed->header = map;
@@ -136,6 +136,25 @@ void sluice_feed_close(struct sluice_feed *feed)
     if (feed->bytes > 0 && feed->fd >= 0)
         close(feed->fd); /* and with it the lock */
     *feed = (struct sluice_feed){.fd = -1};
+}
+
+bool sluice_feed_prepare(struct sluice_feed *feed, uint32_t first, uint32_t count)
+{
+    const uint32_t piece_bytes = feed->memory != NULL ? feed->header->piece_bytes : 0;
+    uint8_t *from = feed->memory + (size_t)first * piece_bytes;
+    const size_t bytes = (size_t)count * piece_bytes;
+    if (bytes == 0)
+        return false;
+    return posix_fallocate(feed->fd, from - (uint8_t *)feed->header, (off_t)bytes) == 0 &&
+           sluice_memory_prepare(from, bytes) == SLUICE_OK;
+}
+
+/* They hold a lock that we only ask for (readers/follow/feed.c). */
+bool sluice_feed_has_readers(const struct sluice_feed *feed)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+    return feed->memory != NULL && fcntl(feed->fd, F_OFD_GETLK, &lock) == 0 &&
+           lock.l_type != F_UNLCK;
 }
 
 /* False: it was odd already. */

@@ -4,7 +4,10 @@
  * memory, and a table says which part of which data file each one is (core/feed_layout.h). A piece
  * can be read from the moment it is whole until its memory is used again.
  *
- *   retract(i) .. the caller fills piece i .. publish(i, file, position, bytes) .. retract(i)
+ *   prepare(i) .. retract(i) .. the caller fills piece i .. publish(i, file, position, bytes) ..
+ *                 retract(i) .. and so on
+ *
+ * Pieces take memory when they are prepared, so that a feed that nobody reads costs none.
  *
  * One thread, except that it may be opened and closed anywhere. Readers cannot slow the writer:
  * they only read, and nothing waits for them. The name goes away at the close; what a killed writer
@@ -19,7 +22,7 @@
 #include "core/feed_layout.h"
 
 struct sluice_feed {
-    uint8_t *memory; /* piece_count * piece_bytes, page aligned, faulted in; NULL: not open */
+    uint8_t *memory;                   /* piece_count * piece_bytes, page aligned; NULL: not open */
     struct sluice_feed_header *header; /* the mapping */
     struct sluice_feed_slot *slots;
     struct sluice_feed_entry *entries;
@@ -42,6 +45,12 @@ enum sluice_status sluice_feed_open(struct sluice_feed *feed,
                                     uint32_t piece_count, uint32_t piece_bytes,
                                     struct sluice_error *error);
 void sluice_feed_close(struct sluice_feed *feed);
+
+/* Memory for `count` pieces from `first` on, faulted in: before they are touched. False: there is
+ * no more. */
+bool sluice_feed_prepare(struct sluice_feed *feed, uint32_t first, uint32_t count);
+/* Whether anybody follows one of its files. Any thread. */
+bool sluice_feed_has_readers(const struct sluice_feed *feed);
 
 /* No reader takes the piece any more: before its memory is written to. On a closed feed these do
  * nothing. */

@@ -31,14 +31,11 @@
 #include "core/file.h"
 #include "core/log.h"
 
-static size_t memory_bytes(const struct sluice_stages *stages)
-{
-    return stages->count * SLUICE_STAGE_BYTES;
-}
+#define BASE_BYTES (SLUICE_STAGES * SLUICE_STAGE_BYTES)
 
 static void init_ring(struct sluice_stages *stages)
 {
-    struct iovec memory = {stages->memory, memory_bytes(stages)};
+    struct iovec memory = {stages->memory, BASE_BYTES};
     int result = io_uring_queue_init(SLUICE_STAGES * 2, &stages->ring, IORING_SETUP_COOP_TASKRUN);
     if (result == -EINVAL) /* an older kernel */
         result = io_uring_queue_init(SLUICE_STAGES * 2, &stages->ring, 0);
@@ -62,7 +59,12 @@ static void open_feed(struct sluice_stages *stages, const struct sluice_feed_set
         return;
     uint64_t kept = (live->bytes - 1) / SLUICE_STAGE_BYTES + 1;
     unsigned count = SLUICE_STAGES + (unsigned)(kept < most ? kept : most);
-    if (sluice_feed_open(&stages->feed, live, count, SLUICE_STAGE_BYTES, &error) != SLUICE_OK) {
+    if (sluice_feed_open(&stages->feed, live, count, SLUICE_STAGE_BYTES, &error) == SLUICE_OK &&
+        !sluice_feed_prepare(&stages->feed, 0, SLUICE_STAGES)) {
+        sluice_error_set(&error, SLUICE_NO_MEMORY, "no room in %s", live->directory);
+        sluice_feed_close(&stages->feed);
+    }
+    if (stages->feed.memory == NULL) {
         sluice_log_info("writer",
                         "live readers will read images from the disk, not from memory "
                         "(writer.live_memory_bytes): %s",
@@ -78,10 +80,10 @@ enum sluice_status sluice_stages_init(struct sluice_stages *stages,
                                       const struct sluice_feed_settings *live,
                                       struct sluice_error *error)
 {
-    *stages = (struct sluice_stages){.count = SLUICE_STAGES};
+    *stages = (struct sluice_stages){.count = SLUICE_STAGES, .made = SLUICE_STAGES};
     open_feed(stages, live);
     if (stages->memory == NULL)
-        stages->memory = mmap(NULL, memory_bytes(stages), PROT_READ | PROT_WRITE,
+        stages->memory = mmap(NULL, BASE_BYTES, PROT_READ | PROT_WRITE,
                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     if (stages->memory == MAP_FAILED)
         stages->memory = NULL;
@@ -95,7 +97,7 @@ enum sluice_status sluice_stages_init(struct sluice_stages *stages,
         stages->stage[i].data = stages->memory + i * SLUICE_STAGE_BYTES;
         stages->stage[i].index = stages->free[i] = i;
     }
-    stages->free_count = stages->count;
+    stages->free_count = stages->made;
     init_ring(stages);
     return SLUICE_OK;
 }
@@ -107,7 +109,7 @@ void sluice_stages_close(struct sluice_stages *stages)
     if (stages->feed.memory != NULL)
         sluice_feed_close(&stages->feed);
     else if (stages->memory != NULL)
-        munmap(stages->memory, memory_bytes(stages));
+        munmap(stages->memory, BASE_BYTES);
     free(stages->stage);
     free(stages->free);
     *stages = (struct sluice_stages){0};
@@ -146,12 +148,35 @@ static void release(struct sluice_stages *stages, struct sluice_stage *stage)
     stages->free_count++;
 }
 
+/* One more, so that live readers keep what they may still want. False: there are all, or no more
+ * memory is to be had. */
+static bool make_more(struct sluice_stages *stages)
+{
+    if (stages->made == stages->count || stages->no_more)
+        return false;
+    if (sluice_feed_prepare(&stages->feed, stages->made, 1)) {
+        stages->made++;
+        return true;
+    }
+    sluice_log_info("writer",
+                    "no more shared memory for live readers, they have %u MiB "
+                    "(writer.live_memory_bytes) file=%s",
+                    stages->made - SLUICE_STAGES, stages->feed.path);
+    stages->no_more = true;
+    return false;
+}
+
 /* NULL when as many are in use as may be. */
 static struct sluice_stage *take_free(struct sluice_stages *stages)
 {
-    if (stages->count - stages->free_count >= SLUICE_STAGES)
+    if (stages->made - stages->free_count >= SLUICE_STAGES)
         return NULL;
     struct sluice_stage *stage = &stages->stage[stages->free[stages->free_first]];
+    if (stage->fed && make_more(stages)) {
+        stage = &stages->stage[stages->made - 1];
+        sluice_feed_retract(&stages->feed, stage->index);
+        return stage;
+    }
     stages->free_first = (stages->free_first + 1) % stages->count;
     stages->free_count--;
     sluice_feed_retract(&stages->feed, stage->index);
@@ -164,7 +189,7 @@ static void request(struct sluice_stages *stages, struct sluice_stage *stage)
     struct io_uring_sqe *entry = io_uring_get_sqe(&stages->ring);
     int fd = stage->target->direct_fd;
     unsigned bytes = (unsigned)stage->sent;
-    if (stages->registered)
+    if (stages->registered && stage->index < SLUICE_STAGES)
         io_uring_prep_write_fixed(entry, fd, stage->data, bytes, stage->base, 0);
     else
         io_uring_prep_write(entry, fd, stage->data, bytes, stage->base);
@@ -212,7 +237,7 @@ static void make_one_free(struct sluice_stages *stages)
 {
     struct sluice_target *filling = NULL;
     bool flying = false;
-    for (unsigned i = 0; i < stages->count; i++) {
+    for (unsigned i = 0; i < stages->made; i++) {
         flying = flying || stages->stage[i].sent > 0;
         if (stages->stage[i].target != NULL)
             filling = stages->stage[i].target;
@@ -306,8 +331,10 @@ void sluice_stages_send(struct sluice_stages *stages, struct sluice_target *targ
     if (target->direct_fd >= 0 && !target->cached && stages->has_ring &&
         stage->fill == SLUICE_STAGE_BYTES) {
         stage->sent = stage->fill;
-        stage->fed = target->file.birth_ns != 0;
-        sluice_feed_publish(&stages->feed, stage->index, &target->file, stage->base, stage->fill);
+        stage->fed = target->file.birth_ns != 0 && sluice_feed_has_readers(&stages->feed);
+        if (stage->fed)
+            sluice_feed_publish(&stages->feed, stage->index, &target->file, stage->base,
+                                stage->fill);
         target->in_flight++;
         request(stages, stage);
         return;

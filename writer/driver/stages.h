@@ -5,8 +5,8 @@
  *
  *   free --begin--> filling (owned by one target) --send--> in flight --written--> free
  *
- * With a feed (feed.h) there are more buffers, in shared memory: what lies in the free ones that
- * were written last is still there for live readers. At most SLUICE_STAGES are not free.
+ * With a feed (feed.h) the buffers lie in shared memory, and while there are live readers more are
+ * made instead of using one again that these may still want. At most SLUICE_STAGES are not free.
  *
  * One thread. A target is one open file; its `in_flight` and `fault` say what became of its pieces.
  */
@@ -54,8 +54,10 @@ struct sluice_stages {
     bool registered; /* buffers are known to the kernel */
     bool refusal_told;
     uint8_t *memory;
-    struct sluice_feed feed; /* owns the memory when it is open */
-    unsigned count;
+    struct sluice_feed feed;    /* owns the memory when it is open */
+    unsigned count;             /* that there may be */
+    unsigned made;              /* that there are */
+    bool no_more;               /* memory is to be had */
     struct sluice_stage *stage; /* count of them */
     unsigned *free;             /* indices, a ring: the next to be used first */
     unsigned free_first, free_count;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The writer's end of a feed: what another process finds in it at any moment, and that neither a
- * killed writer nor one that is refused leaves something behind. */
+ * killed writer nor one that is refused leaves something behind. posix_fallocate is wrapped, so
+ * that memory can end. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +10,7 @@
 
 #include <cmocka.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -25,6 +27,15 @@
 #define PIECE_BYTES 8192u
 
 static char directory[64];
+
+static bool full; /* there is no memory left in the directory */
+
+int __real_posix_fallocate(int fd, off_t position, off_t bytes);
+int __wrap_posix_fallocate(int fd, off_t position, off_t bytes);
+int __wrap_posix_fallocate(int fd, off_t position, off_t bytes)
+{
+    return full ? ENOSPC : __real_posix_fallocate(fd, position, bytes);
+}
 
 static struct sluice_feed_settings settings(void)
 {
@@ -188,55 +199,125 @@ static void without_shared_memory_the_writer_goes_on(void **state)
     sluice_feed_close(&feed);
 }
 
-/* With room for two pieces more: the last ones stay, those before them are retracted in turn. */
-static void pieces_that_went_past_the_cache_stay_the_longest_time(void **state)
+static void send_pieces(struct sluice_stages *stages, struct sluice_target *target, unsigned first,
+                        unsigned count)
 {
-    (void)state;
-    char path[] = "/tmp/sluice-feed-data-XXXXXX";
-    const unsigned kept = 2, sent = 40;
-    struct sluice_stages stages;
-    struct sluice_feed_settings wanted = settings();
-    struct sluice_target target = {.fd = mkstemp(path)};
     uint8_t *data = malloc(SLUICE_STAGE_BYTES);
-    wanted.bytes = kept * SLUICE_STAGE_BYTES;
-    assert_int_equal(sluice_stages_init(&stages, &wanted, NULL), SLUICE_OK);
-    assert_int_equal(stages.count, SLUICE_STAGES + kept);
-    target.direct_fd = open(path, O_WRONLY | O_DIRECT);
-    assert_int_equal(unlink(path), 0);
-    target.file = sluice_feed_file_of(target.fd);
-    if (!stages.has_ring || target.direct_fd < 0 || target.file.birth_ns == 0) {
-        sluice_stages_close(&stages);
-        skip_visibly();
-    }
-    for (unsigned i = 0; i < sent; i++) {
+    for (unsigned i = first; i < first + count; i++) {
         memset(data, (int)i, SLUICE_STAGE_BYTES);
-        assert_true(sluice_stages_append(&stages, &target, i * SLUICE_STAGE_BYTES, data,
-                                         SLUICE_STAGE_BYTES));
-        assert_int_equal(sluice_stages_settle(&stages, &target), 0);
+        assert_true(
+            sluice_stages_append(stages, target, i * SLUICE_STAGE_BYTES, data, SLUICE_STAGE_BYTES));
+        assert_int_equal(sluice_stages_settle(stages, target), 0);
     }
+    free(data);
+}
+
+static unsigned count_told(const struct sluice_stages *stages, unsigned oldest)
+{
     unsigned found = 0;
-    for (unsigned i = 0; i < stages.count; i++) {
-        const struct sluice_feed_entry *entry = &stages.feed.entries[i];
+    for (unsigned i = 0; i < stages->made; i++) {
+        const struct sluice_feed_entry *entry = &stages->feed.entries[i];
         if (entry->sequence % 2 != 0 || entry->sequence == 0)
             continue;
         found++;
-        assert_true(entry->position / SLUICE_STAGE_BYTES >= sent - stages.count);
-        assert_int_equal(stages.stage[i].data[77], entry->position / SLUICE_STAGE_BYTES);
+        assert_true(entry->position / SLUICE_STAGE_BYTES >= oldest);
+        assert_int_equal(stages->stage[i].data[77], entry->position / SLUICE_STAGE_BYTES);
         assert_int_equal(entry->bytes, SLUICE_STAGE_BYTES);
     }
-    assert_true(found >= kept + SLUICE_STAGES - 1);
+    return found;
+}
+
+/* With room for five pieces more. Skips where pieces do not go past the cache. */
+static void open_stages(struct sluice_stages *stages, struct sluice_target *target)
+{
+    char path[] = "/tmp/sluice-feed-data-XXXXXX";
+    struct sluice_feed_settings wanted = settings();
+    wanted.bytes = 5 * SLUICE_STAGE_BYTES;
+    assert_int_equal(sluice_stages_init(stages, &wanted, NULL), SLUICE_OK);
+    *target = (struct sluice_target){.fd = mkstemp(path)};
+    target->direct_fd = open(path, O_WRONLY | O_DIRECT);
+    assert_int_equal(unlink(path), 0);
+    target->file = sluice_feed_file_of(target->fd);
+    if (stages->has_ring && target->direct_fd >= 0 && target->file.birth_ns != 0)
+        return;
+    sluice_stages_close(stages);
+    skip_visibly();
+}
+
+static void close_stages(struct sluice_stages *stages, const struct sluice_target *target)
+{
+    sluice_stages_close(stages);
+    close(target->fd);
+    close(target->direct_fd);
+}
+
+/* Holds what a reader holds. */
+static int read_lock(const struct sluice_feed *feed)
+{
+    struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+    int fd = open(feed->path, O_RDONLY);
+    assert_true(fd >= 0);
+    assert_int_equal(fcntl(fd, F_OFD_SETLK, &lock), 0);
+    return fd;
+}
+
+static void without_readers_no_more_memory_is_taken_and_nothing_told(void **state)
+{
+    (void)state;
+    struct sluice_stages stages;
+    struct sluice_target target;
+    open_stages(&stages, &target);
+    send_pieces(&stages, &target, 0, 40);
+    assert_int_equal(stages.made, SLUICE_STAGES);
+    assert_int_equal(count_told(&stages, 0), 0);
+    close_stages(&stages, &target);
+}
+
+static void with_a_reader_the_last_pieces_stay(void **state)
+{
+    (void)state;
+    struct sluice_stages stages;
+    struct sluice_target target;
+    open_stages(&stages, &target);
+    int reader = read_lock(&stages.feed);
+    send_pieces(&stages, &target, 0, 40);
+    assert_int_equal(stages.made, SLUICE_STAGES + 5);
+    assert_int_equal(count_told(&stages, 40 - stages.made), stages.made);
     /* One that ends early is not told, and its buffer is the next one again. */
-    assert_true(sluice_stages_append(&stages, &target, sent * SLUICE_STAGE_BYTES, data, 5000));
+    assert_true(sluice_stages_append(&stages, &target, 40 * SLUICE_STAGE_BYTES, "x", 1));
     const struct sluice_stage *early = target.filling;
     assert_int_equal(sluice_stages_settle(&stages, &target), 0);
     assert_int_equal(stages.feed.entries[early->index].sequence % 2, 1);
-    assert_true(sluice_stages_append(&stages, &target, (sent + 1) * SLUICE_STAGE_BYTES, data, 1));
+    assert_true(sluice_stages_append(&stages, &target, 41 * SLUICE_STAGE_BYTES, "x", 1));
     assert_ptr_equal(target.filling, early);
     sluice_stages_drop(&stages, &target);
+    close(reader); /* it is gone: the pieces are used again, and nothing is told any more */
+    send_pieces(&stages, &target, 42, 40);
+    assert_true(count_told(&stages, 0) < stages.made);
+    close_stages(&stages, &target);
+}
+
+static void where_memory_ends_the_pieces_that_there_are_go_round(void **state)
+{
+    (void)state;
+    struct sluice_stages stages;
+    struct sluice_target target;
+    open_stages(&stages, &target);
+    int reader = read_lock(&stages.feed);
+    send_pieces(&stages, &target, 0, SLUICE_STAGES + 2);
+    full = true;
+    send_pieces(&stages, &target, SLUICE_STAGES + 2, 30);
+    full = false;
+    assert_int_equal(stages.made, SLUICE_STAGES + 2);
+    assert_int_equal(count_told(&stages, 30), stages.made);
+    close(reader);
+    close_stages(&stages, &target);
+    full = true; /* from the beginning */
+    struct sluice_feed_settings wanted = settings();
+    assert_int_equal(sluice_stages_init(&stages, &wanted, NULL), SLUICE_OK);
+    full = false;
+    assert_null(stages.feed.memory);
     sluice_stages_close(&stages);
-    close(target.fd);
-    close(target.direct_fd);
-    free(data);
 }
 
 int main(void)
@@ -249,7 +330,9 @@ int main(void)
         TEST(readers_have_the_permissions_of_the_data_files),
         TEST(what_a_killed_writer_left_is_removed_and_a_living_ones_stays),
         TEST(without_shared_memory_the_writer_goes_on),
-        TEST(pieces_that_went_past_the_cache_stay_the_longest_time),
+        TEST(without_readers_no_more_memory_is_taken_and_nothing_told),
+        TEST(with_a_reader_the_last_pieces_stay),
+        TEST(where_memory_ends_the_pieces_that_there_are_go_round),
     };
     return exit_status(cmocka_run_group_tests_name("driver: feed", tests, NULL, NULL));
 }

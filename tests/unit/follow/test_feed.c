@@ -111,7 +111,9 @@ static struct sluice_fed open_fed(void)
 static void bytes_come_from_memory_across_pieces_as_far_as_they_are_there(void **state)
 {
     (void)state;
+    assert_false(sluice_feed_has_readers(&feed));
     struct sluice_fed fed = open_fed();
+    assert_true(sluice_feed_has_readers(&feed));
     check(&fed, 0, 100, 0);
     publish(0, 100 * PIECE_BYTES, PIECE_BYTES);
     publish(3, 101 * PIECE_BYTES, 5000);
@@ -122,6 +124,7 @@ static void bytes_come_from_memory_across_pieces_as_far_as_they_are_there(void *
     check(&fed, 100 * PIECE_BYTES - 1, 10, 0); /* what is missing first comes from the file */
     check(&fed, 99 * PIECE_BYTES, 10, 0);
     sluice_fed_close(&fed);
+    assert_false(sluice_feed_has_readers(&feed));
     check(&fed, 100 * PIECE_BYTES, 100, 0);
 }
 
