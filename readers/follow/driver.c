@@ -199,3 +199,16 @@ herr_t sluice_follow_driver_select(hid_t access)
         driver = H5FDregister(&driver_class);
     return driver < 0 ? -1 : H5Pset_driver(access, driver, NULL);
 }
+
+struct sluice_fed *sluice_follow_driver_fed(hid_t file)
+{
+    void *handle = NULL;
+    hid_t access = H5Fget_access_plist(file);
+    bool ours = access >= 0 && driver >= 0 && H5Pget_driver(access) == driver &&
+                H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) >= 0 && handle != NULL;
+    if (access >= 0)
+        H5Pclose(access);
+    if (!ours)
+        return NULL;
+    return &((struct live_file *)(void *)((char *)handle - offsetof(struct live_file, fd)))->fed;
+}

@@ -8,7 +8,12 @@
 
 #include <hdf5.h>
 
+#include "readers/follow/feed.h"
+
 /* Files opened with this access list use it. Negative: HDF5 refused. */
 herr_t sluice_follow_driver_select(hid_t access);
+/* The feed of a file that was opened so, valid until its H5Fclose; NULL: it was opened otherwise.
+ */
+struct sluice_fed *sluice_follow_driver_fed(hid_t file);
 
 #endif

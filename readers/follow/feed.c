@@ -182,3 +182,14 @@ size_t sluice_fed_read(struct sluice_fed *fed, uint64_t position, void *to, size
     }
     return done;
 }
+
+bool sluice_fed_flushes(struct sluice_fed *fed, uint64_t *flushes)
+{
+    struct sluice_feed_slot slot;
+    if (fed->fd < 0 || read_at(fed->fd, &slot, sizeof(slot), fed->slot_offset) != sizeof(slot) ||
+        sluice_load_relaxed(&slot.sequence) != fed->slot_sequence)
+        return false;
+    sluice_feed_order(&fed->order); /* [edge FEED_FLUSH] */
+    *flushes = sluice_load_relaxed(&slot.flushes);
+    return true;
+}

@@ -32,4 +32,8 @@ void sluice_fed_close(struct sluice_fed *fed);
 /* Copies what it has of [position, position + bytes), from `position` on: returns how much. */
 size_t sluice_fed_read(struct sluice_fed *fed, uint64_t position, void *to, size_t bytes);
 
+/* How often images of the file became visible so far: as long as it is the same there is nothing
+ * new in the file. Asked before the file is read. False: that cannot be told (any more). */
+bool sluice_fed_flushes(struct sluice_fed *fed, uint64_t *flushes);
+
 #endif

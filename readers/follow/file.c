@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "readers/follow/driver.h"
+
 #define LINKS_MAX 4096
 
 static void close_dataset(hid_t *dataset)
@@ -39,6 +41,7 @@ void sluice_file_release(struct sluice_follow_file *file)
     if (file->file > 0)
         H5Fclose(file->file);
     file->file = -1;
+    file->fed = NULL;
     file->channel_count = 0;
     file->is_open = false;
 }
@@ -263,6 +266,8 @@ enum sluice_status sluice_file_open(struct sluice_follow_file *file,
     if (file->file < 0) /* the writer may be closing it */
         return sluice_follow_h5_error(error, SLUICE_AGAIN, "cannot open %s", file->path);
     file->is_open = true;
+    file->fed = file->live ? sluice_follow_driver_fed(file->file) : NULL;
+    file->flushes_seen = UINT64_MAX;
     enum sluice_status status = open_parts(file, channels, channel_count, error);
     H5Eclear2(H5E_DEFAULT);
     if (status != SLUICE_OK)

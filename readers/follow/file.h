@@ -9,6 +9,7 @@
 #define SLUICE_READERS_FOLLOW_FILE_H
 
 #include "core/codec/codec.h"
+#include "readers/follow/feed.h"
 #include "readers/follow/follow.h"
 #include "readers/follow/h5.h"
 #include "readers/follow/virtual.h"
@@ -72,6 +73,11 @@ struct sluice_follow_file {
     uint64_t looks;    /* that found rows: older handles must be refreshed */
     uint32_t failures; /* looks in a row that failed */
     int64_t wide_look_ns, finished_check_ns, finished_since_ns;
+
+    struct sluice_fed *fed; /* the file's own; NULL: none */
+    uint64_t flushes_seen;  /* of fed, before the last look; UINT64_MAX: it is to be repeated */
+    int64_t looked_ns;
+    bool skipped; /* the last look: nothing can be new */
 
     uint8_t *given; /* a bit a row: was given, or waits in fresh */
     size_t given_bytes;

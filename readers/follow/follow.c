@@ -7,7 +7,8 @@
  * series neither waits for all of them nor holds them all open. A file whose rows are all decided
  * and given is released. After a fruitless round sleep until the directory says that something
  * happened; the pause between fruitless rounds doubles from 0.1 to 2 ms, because raw pixels being
- * written wake us too and every look costs the writer's flush a little.
+ * written wake us too and every look costs the writer's flush a little. Where the writer's feed
+ * (feed.h) says that nothing was flushed since the last look, there is no look and no pause.
  *
  * The series has ended when its master says so; where no master says anything, when every file is
  * closed. The order matters and is always master, directory, files: whatever is seen ended has
@@ -259,6 +260,7 @@ static enum sluice_status round_of_looks(struct sluice_follow *follow, struct sl
     enum sluice_status status = look_for_files(follow, now, error);
     uint32_t opens = 0;
     follow->unopened = false;
+    follow->unflushed = follow->file_count > 0;
     for (size_t i = 0; i < follow->file_count && status == SLUICE_OK; i++) {
         struct sluice_follow_file *file = file_at(follow, i);
         if (file->closed) {
@@ -275,6 +277,7 @@ static enum sluice_status round_of_looks(struct sluice_follow *follow, struct sl
         }
         if (status == SLUICE_OK && file->is_open)
             status = look_at(follow, i, now, error);
+        follow->unflushed = follow->unflushed && file->is_open && file->skipped;
     }
     follow->current = 0;
     if (follow->backlog) {
@@ -361,6 +364,8 @@ static void pause_rounds(struct sluice_follow *follow, int64_t left_ns)
 {
     if (sluice_watch_wait(&follow->watch, follow->set.name, left_ns))
         follow->came = true;
+    if (follow->unflushed)
+        return;
     int64_t rest = follow->round_ns + follow->pause_ns - sluice_now_ns(follow->clock);
     if (rest > 0)
         sleep_ns(rest);

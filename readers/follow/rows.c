@@ -22,6 +22,7 @@
 #define NEAR_ROWS         4096u
 #define WIDE_LOOK_NS      (250 * SLUICE_NS_PER_MS)
 #define FINISHED_CHECK_NS (500 * SLUICE_NS_PER_MS)
+#define UNFLUSHED_LOOK_NS (50 * SLUICE_NS_PER_MS)
 #define FINISHED_GRACE_NS (2 * SLUICE_NS_PER_S)
 #define FAILURES_MAX      20u
 #define FRESH_MAX         262144u /* rows of one look: what a file claims is not kept at once */
@@ -214,12 +215,28 @@ static bool look_rows(struct sluice_follow_file *file, bool last, int64_t now_ns
     return read_arrivals(file);
 }
 
+/* The writer says that it has flushed nothing since the last look. It is believed for a moment. */
+static bool is_unflushed(struct sluice_follow_file *file, int64_t now_ns)
+{
+    uint64_t flushes;
+    if (file->fed == NULL || !sluice_fed_flushes(file->fed, &flushes))
+        return false;
+    if (flushes == file->flushes_seen && now_ns - file->looked_ns < UNFLUSHED_LOOK_NS)
+        return true;
+    file->flushes_seen = flushes;
+    file->looked_ns = now_ns;
+    return false;
+}
+
 enum sluice_status sluice_file_look(struct sluice_follow_file *file, bool ended, uint64_t next_base,
                                     int64_t now_ns, struct sluice_error *error)
 {
     if (file->closed || file->fresh_next < file->fresh_count)
         return SLUICE_OK;
     file->fresh_count = file->fresh_next = 0;
+    file->skipped = !ended && is_unflushed(file, now_ns);
+    if (file->skipped)
+        return SLUICE_OK;
     bool last = is_closed(file, now_ns) || ended, all = true;
     uint64_t rows = 0;
     bool ok = read_extent(file, &rows);
@@ -239,6 +256,8 @@ enum sluice_status sluice_file_look(struct sluice_follow_file *file, bool ended,
     }
     if (file->fresh_count)
         file->looks++;
+    if (!ok || !all)
+        file->flushes_seen = UINT64_MAX;
     if (!ok) { /* what was found so far stays; a torn read under SWMR is right the next time */
         if (++file->failures < FAILURES_MAX) {
             H5Eclear2(H5E_DEFAULT);

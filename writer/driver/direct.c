@@ -405,6 +405,14 @@ void sluice_direct_expect(struct sluice_direct *direct, const void *payload, siz
     direct->expected_bytes = bytes;
 }
 
+void sluice_direct_tell_visible(struct sluice_direct *direct)
+{
+    if (direct == NULL)
+        return;
+    for (const struct direct_file *file = direct->files; file != NULL; file = file->next)
+        sluice_feed_flushed(&direct->stages.feed, file->slot);
+}
+
 static struct direct_file *find(struct sluice_direct *direct, int descriptor)
 {
     struct direct_file *file = direct->files;

@@ -43,6 +43,10 @@ void sluice_direct_expect(struct sluice_direct *direct, const void *payload, siz
 /* The file as HDF5's drivers know it; NULL: none is open with this descriptor. See past.h. */
 H5FD_t *sluice_direct_file(struct sluice_direct *direct, int descriptor);
 
+/* What was flushed is visible now: tells live readers, who need not look for it before. NULL is
+ * accepted. */
+void sluice_direct_tell_visible(struct sluice_direct *direct);
+
 /* Gives the space that was reserved for more payloads back: before H5Fclose. `descriptor` is what
  * H5Fget_vfd_handle gave. */
 void sluice_direct_trim(struct sluice_direct *direct, int descriptor);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/meters.h"
+#include "writer/driver/direct.h"
 #include "writer/sink/series.h"
 
 /* Runs one step over the open files; those that fail are abandoned. */
@@ -83,6 +84,7 @@ void sluice_flush(struct sluice_open_series *series)
     if (series->unflushed > 0) {
         run_step(series, false);
         run_step(series, true);
+        sluice_direct_tell_visible(sink->direct);
         int64_t now_ns = sluice_sink_took(sink, SLUICE_COUNTER_WRITER_FLUSH_MAX, begin_ns,
                                           "a flush", series->name);
         sluice_counter_set(sink->counters, SLUICE_COUNTER_WRITER_FLUSH_LAST,

@@ -212,6 +212,26 @@ static void only_feeds_that_list_the_file_count_and_only_while_it_is_open(void *
     assert_false(sluice_fed_open(&fed, "/nowhere/at/all", data_fd));
 }
 
+static void flushes_are_told_while_the_file_is_listed(void **state)
+{
+    (void)state;
+    struct sluice_fed fed = open_fed();
+    uint64_t flushes = 77;
+    assert_true(sluice_fed_flushes(&fed, &flushes));
+    assert_int_equal(flushes, 0);
+    sluice_feed_flushed(&feed, slot);
+    sluice_feed_flushed(&feed, slot);
+    sluice_feed_flushed(&feed, SLUICE_FEED_UNLISTED);
+    assert_true(sluice_fed_flushes(&fed, &flushes));
+    assert_int_equal(flushes, 2);
+    sluice_feed_unlist(&feed, slot);
+    assert_false(sluice_fed_flushes(&fed, &flushes));
+    assert_int_equal(sluice_feed_list(&feed, &data), slot); /* another's by now, for all it knows */
+    assert_false(sluice_fed_flushes(&fed, &flushes));
+    sluice_fed_close(&fed);
+    assert_false(sluice_fed_flushes(&fed, &flushes));
+}
+
 static void feeds_of_others_and_of_the_dead_do_not_count(void **state)
 {
     (void)state;
@@ -298,6 +318,7 @@ int main(void)
         TEST(a_piece_that_is_used_again_in_the_middle_of_a_read_is_not_believed),
         TEST(another_file_on_the_same_inode_finds_nothing),
         TEST(only_feeds_that_list_the_file_count_and_only_while_it_is_open),
+        TEST(flushes_are_told_while_the_file_is_listed),
         TEST(feeds_of_others_and_of_the_dead_do_not_count),
         TEST(whatever_a_feed_says_does_no_harm),
         TEST(a_feed_that_is_cut_short_under_a_reader_is_a_miss),
