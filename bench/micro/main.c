@@ -25,6 +25,7 @@ int main(int argc, char **argv)
     sluice_micro_codec();
     sluice_micro_protocol();
     sluice_micro_core();
+    sluice_micro_planes();
     sluice_micro_survey();
     sluice_micro_writer();
     return sluice_bench_main(argc, argv);

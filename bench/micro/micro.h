@@ -14,6 +14,7 @@ void sluice_micro_wake(void);
 void sluice_micro_codec(void);
 void sluice_micro_protocol(void);
 void sluice_micro_core(void);
+void sluice_micro_planes(void);
 void sluice_micro_survey(void);
 void sluice_micro_writer(void);
 

@@ -177,6 +177,24 @@ class StatsVersusNumpy(unittest.TestCase):
             self.assertEqual((code, error), (0, ""), dtype)
             self.check(s, seen + lines, range(11), followed=True)
 
+    def test_figures_of_bit_planes_are_those_of_pixels(self):
+        for dtype in ("uint8", "uint16", "uint32"):
+            # blocks of 8 KiB, a partial one and single pixels; rows that end anywhere
+            s = self.spec(name=dtype, dtype=dtype, saturation=100, shape=[151, 301], filter="bslz4")
+            self.write(s, range(3))
+            lines, error, code = self.stats(self.path(dtype + "_master.h5"))
+            self.assertEqual((code, error), (0, ""), dtype)
+            planes = lines[:-1]
+            self.check(s, lines, range(3))
+            for level in ("auto", "avx2", "scalar"):
+                for arguments in ((), ("--pixels",)):
+                    environment = dict(os.environ, SLUICE_INSTRUCTIONS=level)
+                    done = subprocess.run(
+                        [SLUICE, "stats", self.path(dtype + "_master.h5"), "--json", *arguments],
+                        capture_output=True, text=True, timeout=60, env=environment)
+                    other = [json.loads(x) for x in done.stdout.splitlines()]
+                    self.assertEqual(other[:-1], planes, (dtype, level, arguments))
+
     def test_several_channels_use_their_own_masks_by_any_path(self):
         s = self.spec(channels=["threshold_1", "threshold_2", "difference"], shape=[31, 65])
         self.write(s, range(15))
