@@ -360,6 +360,11 @@ static void a_chunk_comes_as_it_is_stored_and_says_when_its_filter_was_left_out(
             assert_int_equal(chunk.data[0], i + 1);
             assert_int_equal(encoding, skipped ? SLUICE_ENCODING_NONE : SLUICE_ENCODING_LZ4);
             assert_false(sluice_follow_checksum(follow, &row, 0, &checksum));
+            assert_true(sluice_follow_is_direct(follow, &row, 0));
+            assert_int_equal(sluice_follow_payload(follow, &row, 0, &chunk, &encoding, &error),
+                             SLUICE_OK);
+            assert_int_equal(chunk.bytes, WIDTH * HEIGHT * 2);
+            assert_int_equal(encoding, skipped ? SLUICE_ENCODING_NONE : SLUICE_ENCODING_LZ4);
         }
         assert_int_equal(sluice_follow_next(follow, 0, &row, &error), SLUICE_END);
         /* The file was released meanwhile: its chunks still come. */
