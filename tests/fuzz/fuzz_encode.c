@@ -2,12 +2,14 @@
  *
  * Fuzzes what a codec worker does with a plane. The first byte chooses both encodings and the
  * element size, the second whether the header is made to agree with the size that is expected, so
- * that the blocks behind it are reached; the next two are width and height. The rest is the
- * payload. A result that does not decode to what the payload decodes to aborts; reads and writes
- * outside are found by AddressSanitizer. */
+ * that the blocks behind it are reached (raw pixels are repeated until they are enough); the next
+ * two are width and height. The rest is the payload. The second byte chooses the level of
+ * instructions too. A result that does not decode to what the payload decodes to aborts; reads and
+ * writes outside are found by AddressSanitizer. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/cpu.h"
 #include "ingest/encode/plane.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
@@ -56,10 +58,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     plane.dtype = dtypes[data[0] / 4 % 4];
     plane.width = data[2] + 1u;
     plane.height = data[3] + 1u;
-    uint8_t *payload = allocate(bytes - 4);
-    memcpy(payload, data + 4, bytes - 4);
-    plane.payload = (struct sluice_span){payload, bytes - 4};
-    for (size_t i = 0; data[1] & 1 && bytes >= 12 && i < 8; i++)
+    const bool made_right = data[1] & 1;
+    const size_t payload_bytes = made_right && bytes > 4 && plane.encoding == SLUICE_ENCODING_NONE
+                                     ? sluice_plane_pixel_bytes(&plane)
+                                     : bytes - 4;
+    uint8_t *payload = malloc(payload_bytes > 0 ? payload_bytes : 1); /* its end is watched */
+    if (payload == NULL)
+        abort();
+    for (size_t i = 0; i < payload_bytes; i++)
+        payload[i] = data[4 + i % (bytes - 4)];
+    plane.payload = (struct sluice_span){payload, payload_bytes};
+    sluice_cpu_limit((enum sluice_cpu_level)((data[1] >> 1) % SLUICE_CPU_LEVEL_COUNT));
+    for (size_t i = 0; made_right && plane.encoding != SLUICE_ENCODING_NONE && bytes >= 12 && i < 8;
+         i++)
         payload[i] = (uint8_t)((uint64_t)sluice_plane_pixel_bytes(&plane) >> (56 - 8 * i));
     const size_t room = sluice_plane_room(&plane, encoding);
     if (room > 0) {
