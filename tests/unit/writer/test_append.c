@@ -11,9 +11,24 @@
 
 #include "harness.h"
 #include "peek.h"
+#include "writer/append/append.h"
 #include "writer/append/lookup3.h"
 #include "writer/append/object_header.h"
 #include "writer/h5/h5.h"
+
+/* When set, files are refused as ones of an HDF5 that writes them in another way. */
+static bool refused;
+static unsigned refusals;
+struct sluice_append *__real_sluice_append_begin(struct sluice_direct *direct, int descriptor,
+                                                 const struct sluice_append_plan *plan);
+struct sluice_append *__wrap_sluice_append_begin(struct sluice_direct *direct, int descriptor,
+                                                 const struct sluice_append_plan *plan);
+struct sluice_append *__wrap_sluice_append_begin(struct sluice_direct *direct, int descriptor,
+                                                 const struct sluice_append_plan *plan)
+{
+    refusals += refused;
+    return refused ? NULL : __real_sluice_append_begin(direct, descriptor, plan);
+}
 
 #define ROWS 2600 /* three pages of an index, eleven blocks of columns */
 
@@ -181,6 +196,16 @@ static void images_out_of_order_and_gaps_make_the_same_files(void **state)
     assert_variant(&(struct variant){1, NULL, 256, far, count, count}); /* files of gaps too */
 }
 
+static void a_file_that_is_not_as_expected_is_left_to_hdf5(void **state)
+{
+    (void)state;
+    refused = true;
+    assert_variant(&(struct variant){1, NULL, 40, NULL, 90, 7});
+    assert_variant(&(struct variant){2, "{\"a\":1}", 300, NULL, 290, 1});
+    refused = false;
+    assert_int_equal(refusals, 3 + 1); /* one a file */
+}
+
 static void a_growing_file_shows_the_rows_that_are_written(void **state)
 {
     (void)state;
@@ -294,6 +319,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(images_in_order_make_the_same_files),
         cmocka_unit_test(channels_and_user_data_make_the_same_files),
         cmocka_unit_test(images_out_of_order_and_gaps_make_the_same_files),
+        cmocka_unit_test(a_file_that_is_not_as_expected_is_left_to_hdf5),
         cmocka_unit_test(a_growing_file_shows_the_rows_that_are_written),
         cmocka_unit_test(a_header_that_is_not_as_expected_is_refused),
         cmocka_unit_test(a_sum_goes_on_from_its_mark),
