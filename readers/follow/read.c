@@ -8,8 +8,9 @@
 
 #include "readers/follow/internal.h"
 
-#define MASTER_WAIT_NS (5 * SLUICE_NS_PER_S)
-#define PAUSE_NS       (2 * SLUICE_NS_PER_MS)
+#define PAUSE_NS     (2 * SLUICE_NS_PER_MS)
+#define MASTER_LOOKS 2500 /* 5 s of pauses */
+#define OTHERS_LOOKS 500  /* 1 s */
 
 /* --- channels ------------------------------------------------------------------------------ */
 
@@ -24,21 +25,23 @@ const struct sluice_follow_channel *sluice_follow_channel(const struct sluice_fo
     return &follow->channels[channel];
 }
 
-/* The master comes with the first data file, perhaps a moment later. */
+/* The master comes with the first data file, perhaps a moment later. Looks are counted, and not
+ * seconds: where the whole machine stands still nothing is missed. Even at the end of a short
+ * series the first channel's master is there before the others'. */
 static bool wait_for_master(struct sluice_follow *follow, uint32_t channel, char *path,
                             size_t bytes)
 {
     const struct timespec pause = {.tv_nsec = PAUSE_NS};
-    int64_t end = sluice_now_ns(follow->clock) + MASTER_WAIT_NS;
-    for (;;) {
+    for (int looks = 0;; looks++) {
         sluice_set_read_master(&follow->set);
         if (sluice_set_channel_master(&follow->set, follow->channels[channel].dataset,
                                       follow->channel_count, path, bytes))
             return true;
-        bool growing = false;
+        bool growing = follow->set.state == SLUICE_SET_WRITING; /* its files may be closed */
         for (size_t i = 0; i < follow->file_count; i++)
             growing = growing || follow->files[i]->live;
-        if (!growing || follow->set.lone || sluice_now_ns(follow->clock) >= end)
+        int limit = growing ? MASTER_LOOKS : follow->set.master[0] ? OTHERS_LOOKS : 0;
+        if (follow->set.lone || looks >= limit)
             return false;
         nanosleep(&pause, NULL);
     }

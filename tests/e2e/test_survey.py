@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 import sluice_e2e as e2e  # noqa: E402
@@ -45,6 +46,13 @@ class Survey(e2e.Case):
         want.check(self, survey["radial"], want.radial(p, good, beam, 3.0))
         self.assertEqual(survey["top"], want.top(p, good, 7, images))
 
+    def wait_masters(self, channels):
+        deadline = time.monotonic() + 60
+        for other in [""] + ["_" + c for c in channels[1:]]:
+            while not os.path.exists(os.path.join(self.directory, f"run{other}_master.h5")):
+                self.assertLess(time.monotonic(), deadline)
+                time.sleep(.01)
+
     def replay(self, name):
         """Follows a captured set to its end; then once more at each level."""
         messages = e2e.capture(name)
@@ -53,9 +61,11 @@ class Survey(e2e.Case):
         planes = [e2e.captured_pixels(m) for m in messages[1:-1]]
         ingest = self.ingest(settings=["writer.name=run", "writer.images_per_file=4"])
         images = os.path.join(self.directory, "images.h5")
+        self.detector.send(*messages[:3])
+        self.wait_masters(start["channels"])  # they hold masks and beam centres
         follower = self.stats(os.path.join(self.directory, "run"), "--follow", "--running", images)
         self._open.append(Process(follower))
-        self.detector.send(*messages)
+        self.detector.send(*messages[3:])
         lines, summary = self.finish(follower)
         self.assertEqual(ingest.wait(), 0, "".join(ingest.log))
         self.assertEqual(summary["state"], "complete")
