@@ -14,13 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/detector/scene.h"
+#include "bench/data/frames.h"
 #include "bench/micro/micro.h"
 #include "core/cpu.h"
 
-#define IMAGES          32
-#define CAPTURED_IMAGES 12 /* as many as there are, over and over */
-#define SEED            20260101
+#define IMAGES 32
 
 struct subject {
     const char *name;
@@ -29,7 +27,8 @@ struct subject {
     /* made at the first run: */
     bool is_loaded;
     size_t image_bytes;
-    uint8_t *pixels;                       /* IMAGES images */
+    struct sluice_frames frames;           /* IMAGES images */
+    uint8_t *pixels;                       /* of the frames */
     uint8_t *results;                      /* as large: where decoders write */
     struct sluice_span encoded[2][IMAGES]; /* LZ4, BSLZ4 */
 };
@@ -49,50 +48,23 @@ struct context {
     enum sluice_cpu_level level;   /* vector instructions that it may use */
 };
 
-static bool allocate(struct subject *subject, size_t image_bytes)
+static bool load_pixels(struct subject *subject)
 {
-    subject->image_bytes = image_bytes;
-    subject->pixels = calloc(IMAGES, image_bytes);
-    subject->results = calloc(IMAGES, image_bytes);
-    return subject->pixels != NULL && subject->results != NULL;
-}
-
-static bool make_pixels(struct subject *subject)
-{
-    struct sluice_scene scene = {0};
-    struct sluice_scene_settings settings = {.model = sluice_model_find("eiger2-r-500k"),
-                                             .dtype = subject->dtype,
-                                             .channel_count = 1,
-                                             .frame_time = 1e-3,
-                                             .seed = SEED};
-    if (settings.model == NULL || sluice_scene_init(&scene, &settings, NULL) != SLUICE_OK) {
+    char counts[4096];
+    const bool found = sluice_shared_folder("data/jungfrau", counts, sizeof counts);
+    if (subject->is_captured && !found) {
         return false;
     }
-    bool ok =
-        allocate(subject, (size_t)scene.width * scene.height * sluice_dtype_bytes(subject->dtype));
-    for (uint32_t i = 0; ok && i < IMAGES; i++) {
-        sluice_scene_expose(&scene, i);
-        sluice_scene_read(&scene, 0, subject->pixels + i * subject->image_bytes);
+    const struct sluice_model *model =
+        sluice_model_find(subject->is_captured ? "jungfrau-0.5m" : "eiger2-r-500k");
+    if (sluice_frames_load(&subject->frames, subject->is_captured ? counts : NULL, model,
+                           subject->dtype, IMAGES, NULL) != SLUICE_OK) {
+        return false;
     }
-    sluice_scene_close(&scene);
-    return ok;
-}
-
-static bool read_pixels(struct subject *subject)
-{
-    bool ok = allocate(subject, (size_t)512 * 1024 * 2);
-    for (uint32_t i = 0; ok && i < IMAGES; i++) {
-        char path[4096];
-        snprintf(path, sizeof path, "%s/data/jungfrau/frame_%02u_512x1024_u16le.raw",
-                 getenv("SLUICE_SHARED"), i % CAPTURED_IMAGES);
-        FILE *file = fopen(path, "rb");
-        ok = file != NULL &&
-             fread(subject->pixels + i * subject->image_bytes, subject->image_bytes, 1, file) == 1;
-        if (file != NULL) {
-            fclose(file);
-        }
-    }
-    return ok;
+    subject->pixels = subject->frames.pixels;
+    subject->image_bytes = subject->frames.frame_bytes;
+    subject->results = calloc(IMAGES, subject->image_bytes);
+    return subject->results != NULL;
 }
 
 static bool encode_all(struct subject *subject, enum sluice_encoding encoding)
@@ -120,8 +92,7 @@ static struct subject *subject_of(struct sluice_bench *bench)
     const struct context *context = sluice_bench_context(bench);
     struct subject *subject = context->subject;
     if (!subject->is_loaded) {
-        bool ok = subject->is_captured ? read_pixels(subject) : make_pixels(subject);
-        if (!ok || !encode_all(subject, SLUICE_ENCODING_LZ4) ||
+        if (!load_pixels(subject) || !encode_all(subject, SLUICE_ENCODING_LZ4) ||
             !encode_all(subject, SLUICE_ENCODING_BSLZ4)) {
             sluice_bench_fail(bench, "the images cannot be made or read");
             return NULL;
@@ -288,9 +259,11 @@ void sluice_micro_codec(void)
     };
     enum { CASE_COUNT = sizeof cases / sizeof cases[0] };
     static struct context contexts[CASE_COUNT][SUBJECT_COUNT];
+    char folder[4096];
     for (size_t i = 0; i < CASE_COUNT; i++) {
         for (size_t k = 0; k < SUBJECT_COUNT; k++) {
-            if (subjects[k].is_captured && getenv("SLUICE_SHARED") == NULL) {
+            if (subjects[k].is_captured &&
+                !sluice_shared_folder("data/jungfrau", folder, sizeof folder)) {
                 continue;
             }
             contexts[i][k] = (struct context){&subjects[k], cases[i].encoding, cases[i].level};

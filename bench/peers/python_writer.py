@@ -23,7 +23,7 @@ import h5py
 import zmq
 
 BSLZ4, LZ4 = 32008, 32004
-HIGH_WATER = 64  # of `sluice ingest`: source.receive_hwm
+HIGH_WATER = 64  # messages, as the floors have
 SILENCE_MS = 60000
 
 
