@@ -178,12 +178,10 @@ static bool configure(struct ingest *ingest, const struct sluice_cli_settings *s
 
 /* ---- life ---- */
 
-/* Bytes that waiting messages may hold at most; what libzmq holds before them comes on top, and
- * the heap then simply grows on. */
+/* Before anything large is allocated and any thread is made. */
 static enum sluice_status place_memory(struct ingest *ingest, struct sluice_error *error)
 {
-    struct sluice_memory_settings settings = ingest->config.memory;
-    settings.heap_bytes = ingest->config.source.memory_bytes_max;
+    const struct sluice_memory_settings settings = ingest->config.memory;
     const enum sluice_status status = sluice_memory_configure(&settings, error);
     if (status != SLUICE_OK) {
         return status;

@@ -11,9 +11,10 @@
  * give free memory of such a thread's heap back to the system, which has to clear it again for the
  * next message, and maps and unmaps everything above 32 MiB one by one: 8700 page faults and 4
  * times the CPU of a message of 36 MB. So there is one heap, nothing is mapped beside it, and it
- * keeps what it has; the ring and the high-water mark bound how much that is. To have it in huge
- * pages it is made to grow once, at the start, by a block that is marked and freed again: address
- * space, no memory.
+ * keeps what it has; the ring and the high-water mark bound how much that is. Its first
+ * part is made at the start, by a block that is faulted in, in huge pages, and freed again. What it
+ * grows by later comes in small pages: clearing 2 MiB on the path of an image takes longer than
+ * clearing as many small ones as are needed.
  *
  * The NUMA policy is the thread's (inherited by those made later) and a preference: a node that is
  * full costs time, not the process. */
@@ -160,22 +161,16 @@ void sluice_region_unmap(struct sluice_region *region)
 
 /* ---- the process ---- */
 
-static void keep_heap(uint64_t heap_bytes, uint64_t ready_bytes)
+static void keep_heap(uint64_t ready_bytes)
 {
     mallopt(M_ARENA_MAX, 1);
     mallopt(M_MMAP_MAX, 0);
     mallopt(M_TRIM_THRESHOLD, -1);
     mallopt(M_TOP_PAD, HEAP_STEP_BYTES);
-    if (heap_bytes < ready_bytes)
-        heap_bytes = ready_bytes;
-    if (heap_bytes == 0)
+    if (ready_bytes == 0)
         return;
-    void *block = malloc(heap_bytes);
-    if (block == NULL && ready_bytes > 0)
-        block = malloc(heap_bytes = ready_bytes);
-    if (block != NULL)
-        mark_huge(block, heap_bytes);
-    if (ready_bytes > 0 && (block == NULL || populate(block, ready_bytes) != SLUICE_OK))
+    void *block = malloc(ready_bytes);
+    if (block == NULL || sluice_memory_prepare(block, ready_bytes) != SLUICE_OK)
         sluice_log_warning("memory",
                            "no %" PRIu64 " MiB for received messages now: the first ones will take "
                            "page faults; lower memory.ready_bytes or free memory",
@@ -236,7 +231,7 @@ enum sluice_status sluice_memory_configure(const struct sluice_memory_settings *
             return status;
     }
     if (settings->heap_kept)
-        keep_heap(settings->heap_bytes, settings->ready_bytes);
+        keep_heap(settings->ready_bytes);
     return settings->lock ? lock_all(error) : SLUICE_OK;
 }
 

@@ -34,8 +34,7 @@ struct sluice_memory_settings {
     /* malloc's heap, where libzmq puts what it receives. Kept: one for all threads, nothing of it
      * is mapped or given back once it has grown. */
     bool heap_kept;
-    uint64_t heap_bytes;  /* kept: to be in huge pages as far as it grows */
-    uint64_t ready_bytes; /* kept: faulted in at once */
+    uint64_t ready_bytes; /* kept: faulted in at once, in huge pages; the rest when it is needed */
 };
 
 /* For the whole process, once; before it regions are mapped as with AUTO. CONFIG with what to raise
