@@ -255,6 +255,14 @@ static enum sluice_status create_encode(struct ingest *ingest, uint32_t slots,
     return sluice_encode_create(&ingest->config.codec, &ports, &ingest->encode, error);
 }
 
+/* The file driver's memory, which the source fills. */
+static enum sluice_status share_arena(struct ingest *ingest, struct sluice_error *error)
+{
+    const struct sluice_arena_memory memory = sluice_writer_arena(ingest->writer);
+    return memory.data != NULL ? sluice_source_use_arena(ingest->source, &memory, error)
+                               : SLUICE_OK;
+}
+
 static enum sluice_status create(struct ingest *ingest, struct sluice_error *error)
 {
     const struct sluice_clock *clock = sluice_clock_system();
@@ -301,7 +309,11 @@ static enum sluice_status create(struct ingest *ingest, struct sluice_error *err
         .counters = ingest->counters,
         .clock = clock,
     };
+    if (workers > 0)
+        ingest->config.writer.arena_bytes = 0; /* they have their own buffers */
     status = sluice_writer_create(&ingest->config.writer, &writer_ports, &ingest->writer, error);
+    if (status == SLUICE_OK)
+        status = share_arena(ingest, error);
     if (status != SLUICE_OK) {
         return status;
     }

@@ -7,7 +7,8 @@
  *   frame   what fills a ring slot: an image, or the opening or close of a series
  *
  * A frame holds no pixels: its spans point into the received message, which stays in the slot where
- * libzmq put it until the writer gives the slot back, or into a buffer that a codec worker filled.
+ * libzmq put it until the writer gives the slot back, into the arena that the source copied it to,
+ * or into a buffer that a codec worker filled.
  * Ownership: whoever holds the slot number owns the frame; the rings hand it over. */
 #ifndef SLUICE_CORE_FRAME_H
 #define SLUICE_CORE_FRAME_H
@@ -66,6 +67,8 @@ struct sluice_plane {
     enum sluice_encoding encoding;
     uint32_t channel_index; /* in the series' channels; set by the source */
     bool has_checksum;      /* `checksum` is sluice_checksum of the chunk that the payload is */
+    bool lent; /* the payload lies in memory that may be written to a file as it is: it stays until
+                  the slot goes back, in whole pages that are zero behind the image's last plane */
     uint64_t checksum;
 };
 

@@ -63,6 +63,7 @@ struct sluice_writer_settings {
     enum sluice_io io;
     enum sluice_index index;
     uint64_t live_memory_bytes; /* SLUICE_IO_DIRECT: images kept for live readers; 0: none */
+    uint64_t arena_bytes;       /* SLUICE_IO_DIRECT: for payloads that are written from there */
     enum sluice_durable durable;
     const char *group; /* "" = leave as it is */
     uint32_t mode;     /* of files while they are written, 0640; finished: less the write bits */

@@ -253,6 +253,7 @@ static void push_image(struct sluice_source *source)
         struct sluice_plane *plane = &frame->image.planes[i];
         sluice_message_follow(&source->message, &source->slots.messages[slot], &plane->payload);
         sluice_message_follow(&source->message, &source->slots.messages[slot], &plane->channel);
+        plane->lent = false;
     }
     frame->kind = SLUICE_FRAME_IMAGE;
     frame->series_serial = source->tracker.serial;
@@ -260,6 +261,7 @@ static void push_image(struct sluice_source *source)
     sluice_message_follow(&source->message, &source->slots.messages[slot], &frame->series_date);
     frame->message_bytes = bytes;
     frame->series = NULL;
+    sluice_slots_copy(&source->slots, slot);
     sluice_handover_push_work(source->ports.out, slot);
 }
 
@@ -406,10 +408,13 @@ static enum sluice_status deliver_image(struct sluice_source *source)
                                                   : SLUICE_NUMBER_INSIDE;
     enum sluice_image_verdict verdict =
         sluice_tracker_judge_image(&source->tracker, &source->head, good);
-    const bool room = sluice_slots_room(&source->slots, &source->message);
+    const bool waits = source->settings.overflow == SLUICE_OVERFLOW_WAIT;
+    const bool room =
+        sluice_slots_room(&source->slots, &source->message) &&
+        !(good && waits && sluice_slots_wait(&source->slots, &source->decoded->image));
     const bool ours = verdict == SLUICE_IMAGE_OF_SERIES || verdict == SLUICE_IMAGE_MISSED_START;
     const bool away = number == SLUICE_NUMBER_ECHO || number == SLUICE_NUMBER_HELD;
-    if (ours && !away && !room && source->settings.overflow == SLUICE_OVERFLOW_WAIT)
+    if (ours && !away && !room && waits)
         return SLUICE_AGAIN;
     sluice_counter_add(source->ports.counters, SLUICE_COUNTER_SOURCE_IMAGES, 1);
     if (number == SLUICE_NUMBER_CHANGED || number == SLUICE_NUMBER_BEYOND) {

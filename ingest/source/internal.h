@@ -52,6 +52,7 @@ struct sluice_source {
     struct sluice_source_requests requests;
 
     struct sluice_slots slots;
+    struct sluice_arena arena;
     struct sluice_tracker tracker;
     struct sluice_numbering numbering; /* of a protocol without start messages */
     bool acquisition_armed;            /* the open one has its number of images from an arm */

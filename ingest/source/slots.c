@@ -6,7 +6,9 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "core/copy.h"
 #include "core/series.h"
 
 /* Each part may be a small one that pins a receive buffer. */
@@ -32,9 +34,10 @@ enum sluice_status sluice_slots_init(struct sluice_slots *slots, uint32_t data_c
     slots->messages = calloc(count, sizeof(*slots->messages));
     slots->text = calloc(data_count, text_bytes > 0 ? text_bytes : 1);
     slots->data_free = calloc(data_count, sizeof(*slots->data_free));
+    slots->bytes = calloc(count, sizeof(*slots->bytes));
     slots->control_free = calloc(SLUICE_CONTROL_SLOTS, sizeof(*slots->control_free));
     if (slots->frames == NULL || slots->messages == NULL || slots->text == NULL ||
-        slots->data_free == NULL || slots->control_free == NULL) {
+        slots->bytes == NULL || slots->data_free == NULL || slots->control_free == NULL) {
         sluice_slots_close(slots);
         return SLUICE_NO_MEMORY;
     }
@@ -56,6 +59,9 @@ void sluice_slots_close(struct sluice_slots *slots)
     free(slots->frames);
     free(slots->messages);
     free(slots->text);
+    free(slots->bytes);
+    free(slots->blocks);
+    free(slots->words);
     free(slots->data_free);
     free(slots->control_free);
     *slots = (struct sluice_slots){0};
@@ -78,7 +84,8 @@ uint32_t sluice_slots_accept(struct sluice_slots *slots, struct sluice_message *
 {
     assert(slots->data_free_count > 0);
     const uint32_t slot = slots->data_free[--slots->data_free_count];
-    slots->bytes_used += counted_bytes(message);
+    slots->bytes[slot] = counted_bytes(message);
+    slots->bytes_used += slots->bytes[slot];
     sluice_message_move(&slots->messages[slot], message);
     return slot;
 }
@@ -89,6 +96,13 @@ uint32_t sluice_slots_take_control(struct sluice_slots *slots)
                                          : SLUICE_SLOT_NONE;
 }
 
+static void release_message(struct sluice_slots *slots, uint32_t slot)
+{
+    slots->bytes_used -= slots->bytes[slot];
+    slots->bytes[slot] = 0;
+    sluice_message_release(&slots->messages[slot]);
+}
+
 void sluice_slots_reclaim(struct sluice_slots *slots, uint32_t slot)
 {
     assert(slot < slots->data_count + slots->control_count);
@@ -96,9 +110,94 @@ void sluice_slots_reclaim(struct sluice_slots *slots, uint32_t slot)
         slots->control_free[slots->control_free_count++] = slot;
         return;
     }
-    slots->bytes_used -= counted_bytes(&slots->messages[slot]);
-    sluice_message_release(&slots->messages[slot]);
+    release_message(slots, slot);
+    if (slots->arena != NULL && slots->blocks[slot] != SLUICE_ARENA_NONE) {
+        sluice_arena_give_back(slots->arena, slots->blocks[slot]);
+        slots->blocks[slot] = SLUICE_ARENA_NONE;
+    }
     slots->data_free[slots->data_free_count++] = slot;
+}
+
+/* ---- the arena ---- */
+
+enum sluice_status sluice_slots_use_arena(struct sluice_slots *slots, struct sluice_arena *arena)
+{
+    slots->blocks = malloc(slots->data_count * sizeof(*slots->blocks));
+    slots->words = malloc((size_t)slots->data_count * SLUICE_SLOT_WORDS);
+    if (slots->blocks == NULL || slots->words == NULL)
+        return SLUICE_NO_MEMORY;
+    for (uint32_t i = 0; i < slots->data_count; i++)
+        slots->blocks[i] = SLUICE_ARENA_NONE;
+    slots->arena = arena;
+    return SLUICE_OK;
+}
+
+/* What goes into the arena of an image; 0: it stays in its message. Small ones are packed by the
+ * file driver, and a bare LZ4 block becomes a chunk only there. */
+static size_t arena_bytes(const struct sluice_slots *slots, const struct sluice_image *image)
+{
+    size_t bytes = 0;
+    if (slots->arena == NULL)
+        return 0;
+    for (uint32_t p = 0; p < image->plane_count; p++) {
+        if (image->planes[p].encoding == SLUICE_ENCODING_LZ4_BLOCK)
+            return 0;
+        bytes += image->planes[p].payload.bytes;
+    }
+    return bytes >= SLUICE_ARENA_IMAGE_LEAST && bytes <= slots->arena->memory.bytes / 4 ? bytes : 0;
+}
+
+bool sluice_slots_wait(const struct sluice_slots *slots, const struct sluice_image *image)
+{
+    const size_t bytes = arena_bytes(slots, image);
+    return bytes > 0 && !sluice_arena_room(slots->arena, bytes);
+}
+
+/* Moves the words that the span is to the slot's own place. */
+static bool keep_words(struct sluice_slots *slots, uint32_t slot, size_t *used,
+                       struct sluice_span *span)
+{
+    uint8_t *words = slots->words + (size_t)slot * SLUICE_SLOT_WORDS + *used;
+    if (span->bytes == 0) {
+        span->data = words;
+        return true;
+    }
+    if (span->bytes > SLUICE_SLOT_WORDS - *used)
+        return false;
+    memcpy(words, span->data, span->bytes);
+    span->data = words;
+    *used += span->bytes;
+    return true;
+}
+
+bool sluice_slots_copy(struct sluice_slots *slots, uint32_t slot)
+{
+    struct sluice_frame *frame = &slots->frames[slot];
+    struct sluice_image *image = &frame->image;
+    const size_t bytes = arena_bytes(slots, image);
+    struct sluice_span date = frame->series_date, names[SLUICE_PLANES_MAX];
+    size_t used = 0;
+    if (bytes == 0 || !keep_words(slots, slot, &used, &date))
+        return false;
+    for (uint32_t p = 0; p < image->plane_count; p++) {
+        names[p] = image->planes[p].channel;
+        if (!keep_words(slots, slot, &used, &names[p]))
+            return false;
+    }
+    uint8_t *to = sluice_arena_take(slots->arena, bytes, &slots->blocks[slot]);
+    if (to == NULL)
+        return false;
+    frame->series_date = date;
+    for (uint32_t p = 0; p < image->plane_count; p++) {
+        struct sluice_plane *plane = &image->planes[p];
+        sluice_copy_past_cache(to, plane->payload.data, plane->payload.bytes);
+        plane->payload.data = to;
+        plane->channel = names[p];
+        plane->lent = true;
+        to += plane->payload.bytes;
+    }
+    release_message(slots, slot);
+    return true;
 }
 
 uint32_t sluice_slots_used(const struct sluice_slots *slots)

@@ -12,11 +12,13 @@
 #define SLUICE_INGEST_SOURCE_SLOTS_H
 
 #include "core/frame.h"
+#include "ingest/ring/arena.h"
 #include "ingest/source/message.h"
 
 #define SLUICE_CONTROL_SLOTS     8
 #define SLUICE_MESSAGE_BYTES_MIN 8192
 #define SLUICE_SLOT_NONE         UINT32_MAX
+#define SLUICE_SLOT_WORDS        512
 
 struct sluice_slots {
     uint32_t data_count, control_count;
@@ -27,10 +29,17 @@ struct sluice_slots {
     uint32_t *data_free, *control_free; /* stacks: the slot used last is the warmest */
     uint32_t data_free_count, control_free_count;
     uint64_t bytes_used, bytes_max;
+    uint64_t *bytes; /* of bytes_used, by slot */
+
+    struct sluice_arena *arena; /* borrowed; NULL: payloads stay in their messages */
+    uint32_t *blocks;           /* of the arena, by slot; SLUICE_ARENA_NONE */
+    uint8_t *words; /* SLUICE_SLOT_WORDS a data slot: what a copied image keeps beside */
 };
 
 enum sluice_status sluice_slots_init(struct sluice_slots *slots, uint32_t data_count,
                                      uint64_t bytes_max, uint32_t text_bytes);
+/* Payloads may be copied into the arena from now on. NO_MEMORY. */
+enum sluice_status sluice_slots_use_arena(struct sluice_slots *slots, struct sluice_arena *arena);
 /* Releases every message, and series that no writer took. */
 void sluice_slots_close(struct sluice_slots *slots);
 
@@ -41,6 +50,11 @@ uint32_t sluice_slots_peek(const struct sluice_slots *slots);
 bool sluice_slots_room(const struct sluice_slots *slots, const struct sluice_message *message);
 /* Takes the peeked slot and moves the message into it. */
 uint32_t sluice_slots_accept(struct sluice_slots *slots, struct sluice_message *message);
+/* The payloads of the slot's image go into the arena and its message back to libzmq, at once.
+ * False: that is not for such images, or there is no room; nothing has happened. */
+bool sluice_slots_copy(struct sluice_slots *slots, uint32_t slot);
+/* Whether an image is for the arena and must wait for room there. */
+bool sluice_slots_wait(const struct sluice_slots *slots, const struct sluice_image *image);
 uint32_t sluice_slots_take_control(struct sluice_slots *slots); /* or SLUICE_SLOT_NONE */
 /* A slot that the writer gave back: its message is released. */
 void sluice_slots_reclaim(struct sluice_slots *slots, uint32_t slot);

@@ -137,7 +137,7 @@ static int do_work(void *context)
     sluice_counter_set(source->ports.counters, SLUICE_COUNTER_SOURCE_SLOTS_USED,
                        sluice_slots_used(&source->slots));
     sluice_counter_set(source->ports.counters, SLUICE_COUNTER_SOURCE_SLOT_BYTES,
-                       source->slots.bytes_used);
+                       source->slots.bytes_used + sluice_arena_used(&source->arena));
     if (work + taken > 0) {
         sluice_counter_max(source->ports.counters, SLUICE_COUNTER_SOURCE_CYCLE_MAX,
                            (uint64_t)(sluice_now_ns(source->ports.clock) - begin_ns));
@@ -287,6 +287,19 @@ fail:
     return status;
 }
 
+enum sluice_status sluice_source_use_arena(struct sluice_source *source,
+                                           const struct sluice_arena_memory *memory,
+                                           struct sluice_error *error)
+{
+    enum sluice_status status =
+        sluice_arena_init(&source->arena, memory, sluice_source_slot_count(&source->settings));
+    if (status == SLUICE_OK)
+        status = sluice_slots_use_arena(&source->slots, &source->arena);
+    return status == SLUICE_OK
+               ? SLUICE_OK
+               : sluice_error_set(error, status, "no memory for the arena (ring.arena_bytes)");
+}
+
 void sluice_source_destroy(struct sluice_source *source)
 {
     if (source == NULL)
@@ -295,6 +308,7 @@ void sluice_source_destroy(struct sluice_source *source)
     sluice_series_destroy(source->waiting_open);
     free(atomic_load(&source->requests.arm)); /* every thread has ended */
     sluice_slots_close(&source->slots);
+    sluice_arena_close(&source->arena);
     free(source->scratch_text);
     sluice_monitor_close(&source->monitor);
     if (source->socket != NULL)

@@ -15,6 +15,7 @@
 #include "core/clock.h"
 #include "core/counters.h"
 #include "core/frame.h"
+#include "ingest/ring/arena.h"
 #include "ingest/ring/handover.h"
 #include "ingest/source/settings.h"
 
@@ -43,6 +44,11 @@ uint32_t sluice_source_slot_count(const struct sluice_source_settings *settings)
 enum sluice_status sluice_source_create(const struct sluice_source_settings *settings,
                                         const struct sluice_source_ports *ports,
                                         struct sluice_source **source, struct sluice_error *error);
+/* Large images are copied into the arena's memory, while the processor has them in its cache, and
+ * waited for there is room. Before the agent starts; the memory is borrowed. NO_MEMORY. */
+enum sluice_status sluice_source_use_arena(struct sluice_source *source,
+                                           const struct sluice_arena_memory *memory,
+                                           struct sluice_error *error);
 /* NULL is accepted. */
 void sluice_source_destroy(struct sluice_source *source);
 

@@ -220,10 +220,10 @@ struct sluice_append *sluice_append_begin(struct sluice_direct *direct, int desc
 }
 
 herr_t sluice_append_image(struct sluice_append *append, uint32_t image, uint64_t row,
-                           struct sluice_span payload)
+                           struct sluice_span payload, bool lent)
 {
     uint64_t position;
-    if (sluice_past_payload(&append->past, payload.data, payload.bytes, &position) < 0)
+    if (sluice_past_payload(&append->past, payload.data, payload.bytes, lent, &position) < 0)
         return -1;
     return sluice_fixed_array_set(&append->index[image], row, position, payload.bytes);
 }

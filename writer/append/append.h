@@ -51,9 +51,9 @@ struct sluice_append *sluice_append_begin(struct sluice_direct *direct, int desc
 /* NULL is accepted. Nothing is written. */
 void sluice_append_end(struct sluice_append *append);
 
-/* Stores a payload as the chunk of that row. */
+/* Stores a payload as the chunk of that row; `lent` as in sluice_direct_expect. */
 herr_t sluice_append_image(struct sluice_append *append, uint32_t image, uint64_t row,
-                           struct sluice_span payload);
+                           struct sluice_span payload, bool lent);
 /* `column` is the place in the plan. */
 herr_t sluice_append_cell(struct sluice_append *append, uint32_t column, uint64_t row,
                           const void *cell);

@@ -53,6 +53,7 @@ struct sluice_direct {
     struct sluice_stages stages;
     const void *expected;
     size_t expected_bytes;
+    bool expected_lent;
     struct direct_file *files;
     bool refusal_told;
 };
@@ -199,7 +200,7 @@ static haddr_t allocate(H5FD_t *head, H5FD_mem_t type, hid_t transfer, hsize_t b
     if (type != H5FD_MEM_DRAW || file->direct->expected == NULL ||
         bytes != file->direct->expected_bytes)
         return sluice_extents_meta(&file->extents, bytes);
-    if (file->target.filling == NULL) /* the piece before it was sent */
+    if (!sluice_stages_follows(&file->target, file->direct->expected, file->direct->expected_lent))
         sluice_extents_align(&file->extents);
     uint64_t position = sluice_extents_payload(&file->extents, bytes);
     if (position == SLUICE_NOWHERE) {
@@ -282,6 +283,17 @@ static int write_small(struct direct_file *file, uint64_t position, size_t bytes
     return fault;
 }
 
+/* What is expected: from where it lies, or else as a copy. */
+static bool write_payload(struct direct_file *file, uint64_t position)
+{
+    struct sluice_direct *direct = file->direct;
+    return (direct->expected_lent &&
+            sluice_stages_lend(&direct->stages, &file->target, position, direct->expected,
+                               direct->expected_bytes)) ||
+           sluice_stages_append(&direct->stages, &file->target, position, direct->expected,
+                                direct->expected_bytes);
+}
+
 static herr_t write_bytes(H5FD_t *head, H5FD_mem_t type, hid_t transfer, haddr_t position,
                           size_t bytes, const void *buffer)
 {
@@ -290,8 +302,7 @@ static herr_t write_bytes(H5FD_t *head, H5FD_mem_t type, hid_t transfer, haddr_t
     (void)transfer;
     int fault = file->target.fault;
     if (fault == 0 && type == H5FD_MEM_DRAW && buffer == direct->expected &&
-        bytes == direct->expected_bytes &&
-        sluice_stages_append(&direct->stages, &file->target, position, buffer, bytes))
+        bytes == direct->expected_bytes && write_payload(file, position))
         return 0;
     if (fault == 0)
         fault = settle_payloads(file);
@@ -358,7 +369,7 @@ static const H5FD_class_t driver_class = {
 };
 
 enum sluice_status sluice_direct_create(struct sluice_direct **direct,
-                                        const struct sluice_feed_settings *live,
+                                        const struct sluice_feed_settings *live, size_t arena_bytes,
                                         struct sluice_error *error)
 {
     struct sluice_direct *made = calloc(1, sizeof(*made));
@@ -367,7 +378,7 @@ enum sluice_status sluice_direct_create(struct sluice_direct **direct,
         return sluice_error_set(error, SLUICE_NO_MEMORY, "no memory for the file driver");
     enum sluice_status status = sluice_h5_init(error);
     if (status == SLUICE_OK)
-        status = sluice_stages_init(&made->stages, live, error);
+        status = sluice_stages_init(&made->stages, live, arena_bytes, error);
     if (status == SLUICE_OK && (made->driver = H5FDregister(&driver_class)) < 0)
         status = sluice_h5_error(error, SLUICE_SYSTEM, "HDF5 refuses the file driver");
     if (status != SLUICE_OK) {
@@ -399,10 +410,44 @@ herr_t sluice_direct_select(struct sluice_direct *direct, hid_t access)
     return H5Pset_driver(access, direct->driver, &direct);
 }
 
-void sluice_direct_expect(struct sluice_direct *direct, const void *payload, size_t bytes)
+void sluice_direct_expect(struct sluice_direct *direct, const void *payload, size_t bytes,
+                          bool lent)
 {
     direct->expected = payload;
     direct->expected_bytes = bytes;
+    direct->expected_lent = lent;
+}
+
+uint8_t *sluice_direct_arena(struct sluice_direct *direct, size_t *bytes)
+{
+    *bytes = direct->stages.arena != NULL ? direct->stages.arena_bytes : 0;
+    return direct->stages.arena;
+}
+
+uint64_t sluice_direct_lent(const struct sluice_direct *direct)
+{
+    return sluice_stages_loans(&direct->stages);
+}
+
+uint64_t sluice_direct_returned(struct sluice_direct *direct)
+{
+    return sluice_stages_returned(&direct->stages);
+}
+
+bool sluice_direct_flying(const struct sluice_direct *direct)
+{
+    return sluice_stages_flying(&direct->stages);
+}
+
+void sluice_direct_wait(struct sluice_direct *direct)
+{
+    sluice_stages_wait(&direct->stages);
+}
+
+void sluice_direct_recall(struct sluice_direct *direct)
+{
+    for (struct direct_file *file = direct->files; file != NULL; file = file->next)
+        sluice_stages_recall(&direct->stages, &file->target);
 }
 
 void sluice_direct_tell_visible(struct sluice_direct *direct)

@@ -19,16 +19,20 @@
 #define SLUICE_WRITER_DRIVER_DIRECT_H
 
 #include <hdf5.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "core/error.h"
 #include "writer/driver/feed.h"
 
 struct sluice_direct;
 
-/* Buffers (SLUICE_STAGES MiB, and what `live` says is kept for live readers, faulted in) and the
- * io_uring. `live` may be NULL. NO_MEMORY, or SYSTEM. */
+/* Buffers (SLUICE_STAGES MiB, and what `live` says is kept for live readers, faulted in), the arena
+ * and the io_uring. `live` may be NULL; arena_bytes are rounded down to whole MiB. NO_MEMORY, or
+ * SYSTEM. */
 enum sluice_status sluice_direct_create(struct sluice_direct **direct,
-                                        const struct sluice_feed_settings *live,
+                                        const struct sluice_feed_settings *live, size_t arena_bytes,
                                         struct sluice_error *error);
 /* After the last call of HDF5 on its files. NULL is accepted. */
 void sluice_direct_destroy(struct sluice_direct *direct);
@@ -37,8 +41,26 @@ void sluice_direct_destroy(struct sluice_direct *direct);
 herr_t sluice_direct_select(struct sluice_direct *direct, hid_t access);
 
 /* The H5Dwrite_chunk that follows stores exactly these bytes; they are copied during it. Called
- * again with NULL after it. Chunks that were not expected (columns) count as metadata. */
-void sluice_direct_expect(struct sluice_direct *direct, const void *payload, size_t bytes);
+ * again with NULL after it. Chunks that were not expected (columns) count as metadata.
+ *
+ * `lent`: they need not be copied, but stay as they are until sluice_direct_returned says that they
+ * are no longer needed, in whole pages of SLUICE_DIRECT_ALIGN, of which the rest behind the image
+ * is zero. Chunks of one image lie one behind the other; each image begins aligned. */
+void sluice_direct_expect(struct sluice_direct *direct, const void *payload, size_t bytes,
+                          bool lent);
+
+/* Memory for payloads that will be lent, in huge pages where there are any. NULL: none was wanted.
+ * As long-lived as the driver. */
+uint8_t *sluice_direct_arena(struct sluice_direct *direct, size_t *bytes);
+/* What was lent so far has come back when sluice_direct_returned is not less than this. */
+uint64_t sluice_direct_lent(const struct sluice_direct *direct);
+uint64_t sluice_direct_returned(struct sluice_direct *direct);
+/* Something of it is on its way to the disk; waits for the next to arrive. */
+bool sluice_direct_flying(const struct sluice_direct *direct);
+void sluice_direct_wait(struct sluice_direct *direct);
+/* Waits until all that was lent is back, before the files are flushed: when its owner has to wait
+ * for it. */
+void sluice_direct_recall(struct sluice_direct *direct);
 
 /* The file as HDF5's drivers know it; NULL: none is open with this descriptor. See past.h. */
 H5FD_t *sluice_direct_file(struct sluice_direct *direct, int descriptor);

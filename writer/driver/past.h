@@ -21,9 +21,9 @@ struct sluice_past {
 /* `descriptor` is what H5Fget_vfd_handle gave. False: it is no file of the driver. */
 bool sluice_past_open(struct sluice_past *past, struct sluice_direct *direct, int descriptor);
 
-/* Stores a payload and says where; it is copied. */
+/* Stores a payload and says where; it is copied, or lent as sluice_direct_expect says. */
 herr_t sluice_past_payload(const struct sluice_past *past, const void *payload, size_t bytes,
-                           uint64_t *position);
+                           bool lent, uint64_t *position);
 /* Takes room for metadata, HADDR_UNDEF on a failure. */
 uint64_t sluice_past_room(const struct sluice_past *past, size_t bytes);
 herr_t sluice_past_write(const struct sluice_past *past, uint64_t position, const void *data,

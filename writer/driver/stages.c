@@ -20,25 +20,25 @@
 #include "writer/driver/stages.h"
 
 #include <errno.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "core/copy.h"
 #include "core/file.h"
 #include "core/log.h"
 
-#define BASE_BYTES (SLUICE_STAGES * SLUICE_STAGE_BYTES)
+#define BASE_BYTES   (SLUICE_STAGES * SLUICE_STAGE_BYTES)
+#define REQUESTS_MAX ((SLUICE_STAGES + SLUICE_LOANS) * 2)
 
 static void init_ring(struct sluice_stages *stages)
 {
-    struct iovec memory = {stages->memory, BASE_BYTES};
-    int result = io_uring_queue_init(SLUICE_STAGES * 2, &stages->ring, IORING_SETUP_COOP_TASKRUN);
+    const struct iovec memory[] = {{stages->memory, BASE_BYTES},
+                                   {stages->arena, stages->arena_bytes}};
+    int result = io_uring_queue_init(REQUESTS_MAX, &stages->ring, IORING_SETUP_COOP_TASKRUN);
     if (result == -EINVAL) /* an older kernel */
-        result = io_uring_queue_init(SLUICE_STAGES * 2, &stages->ring, 0);
+        result = io_uring_queue_init(REQUESTS_MAX, &stages->ring, 0);
     stages->has_ring = result == 0;
     if (!stages->has_ring) {
         sluice_log_warning("writer",
@@ -47,7 +47,8 @@ static void init_ring(struct sluice_stages *stages)
                            strerror(-result));
         return;
     }
-    stages->registered = io_uring_register_buffers(&stages->ring, &memory, 1) == 0;
+    stages->registered =
+        io_uring_register_buffers(&stages->ring, memory, stages->arena != NULL ? 2 : 1) == 0;
 }
 
 /* Shared memory with room for what live readers may still want. */
@@ -76,25 +77,49 @@ static void open_feed(struct sluice_stages *stages, const struct sluice_feed_set
     stages->count = count;
 }
 
+/* Where there is no feed. */
+static enum sluice_status map_memory(struct sluice_stages *stages, struct sluice_error *error)
+{
+    if (stages->memory == NULL) {
+        void *memory = mmap(NULL, BASE_BYTES, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+        if (memory == MAP_FAILED)
+            return sluice_error_set(error, SLUICE_NO_MEMORY, "no memory to write from");
+        stages->memory = memory;
+    }
+    if (stages->arena_bytes == 0)
+        return SLUICE_OK;
+    enum sluice_status status = sluice_region_map(&stages->region, stages->arena_bytes, error);
+    if (status != SLUICE_OK)
+        sluice_error_prefix(error, "ring.arena_bytes");
+    stages->arena = stages->region.data;
+    return status;
+}
+
 enum sluice_status sluice_stages_init(struct sluice_stages *stages,
-                                      const struct sluice_feed_settings *live,
+                                      const struct sluice_feed_settings *live, size_t arena_bytes,
                                       struct sluice_error *error)
 {
-    *stages = (struct sluice_stages){.count = SLUICE_STAGES, .made = SLUICE_STAGES};
+    *stages = (struct sluice_stages){.count = SLUICE_STAGES,
+                                     .made = SLUICE_STAGES,
+                                     .arena_bytes =
+                                         arena_bytes / SLUICE_STAGE_BYTES * SLUICE_STAGE_BYTES};
     open_feed(stages, live);
-    if (stages->memory == NULL)
-        stages->memory = mmap(NULL, BASE_BYTES, PROT_READ | PROT_WRITE,
-                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-    if (stages->memory == MAP_FAILED)
-        stages->memory = NULL;
-    stages->stage = calloc(stages->count, sizeof(*stages->stage));
-    stages->free = calloc(stages->count, sizeof(*stages->free));
-    if (stages->memory == NULL || stages->stage == NULL || stages->free == NULL) {
+    enum sluice_status status = map_memory(stages, error);
+    if (status == SLUICE_OK) {
+        stages->stage = calloc(stages->count, sizeof(*stages->stage));
+        stages->free = calloc(stages->count, sizeof(*stages->free));
+        if (stages->stage == NULL || stages->free == NULL)
+            status = sluice_error_set(error, SLUICE_NO_MEMORY, "no memory to write from");
+    }
+    if (status != SLUICE_OK) {
         sluice_stages_close(stages);
-        return sluice_error_set(error, SLUICE_NO_MEMORY, "no memory to write from");
+        return status;
     }
     for (unsigned i = 0; i < stages->count; i++) {
-        stages->stage[i].data = stages->memory + i * SLUICE_STAGE_BYTES;
+        stages->stage[i].buffer = stages->memory + i * SLUICE_STAGE_BYTES;
+        stages->stage[i].data = stages->stage[i].buffer;
+        stages->stage[i].room = SLUICE_STAGE_BYTES;
         stages->stage[i].index = stages->free[i] = i;
     }
     stages->free_count = stages->made;
@@ -110,6 +135,7 @@ void sluice_stages_close(struct sluice_stages *stages)
         sluice_feed_close(&stages->feed);
     else if (stages->memory != NULL)
         munmap(stages->memory, BASE_BYTES);
+    sluice_region_unmap(&stages->region);
     free(stages->stage);
     free(stages->free);
     *stages = (struct sluice_stages){0};
@@ -141,6 +167,10 @@ static void release(struct sluice_stages *stages, struct sluice_stage *stage)
 {
     stage->target = NULL;
     stage->fill = stage->sent = 0;
+    if (stage->loan != 0) {
+        stage->loan = 0;
+        return;
+    }
     if (!stage->fed)
         stages->free_first = (stages->free_first + stages->count - 1) % stages->count;
     unsigned place = stages->free_first + (stage->fed ? stages->free_count : 0);
@@ -184,13 +214,21 @@ static struct sluice_stage *take_free(struct sluice_stages *stages)
     return stage;
 }
 
+/* Codec workers lend memory of their own. */
+static bool is_arena(const struct sluice_stages *stages, const uint8_t *data)
+{
+    const uintptr_t from = (uintptr_t)stages->arena, at = (uintptr_t)data;
+    return stages->arena != NULL && at >= from && at < from + stages->arena_bytes;
+}
+
 static void request(struct sluice_stages *stages, struct sluice_stage *stage)
 {
     struct io_uring_sqe *entry = io_uring_get_sqe(&stages->ring);
     int fd = stage->target->direct_fd;
     unsigned bytes = (unsigned)stage->sent;
-    if (stages->registered && stage->index < SLUICE_STAGES)
-        io_uring_prep_write_fixed(entry, fd, stage->data, bytes, stage->base, 0);
+    if (stages->registered &&
+        (stage->loan != 0 ? is_arena(stages, stage->data) : stage->index < SLUICE_STAGES))
+        io_uring_prep_write_fixed(entry, fd, stage->data, bytes, stage->base, stage->loan != 0);
     else
         io_uring_prep_write(entry, fd, stage->data, bytes, stage->base);
     io_uring_sqe_set_data(entry, stage);
@@ -248,6 +286,23 @@ static void make_one_free(struct sluice_stages *stages)
         sluice_stages_send(stages, filling);
 }
 
+/* The same for loans. */
+static struct sluice_stage *take_loan(struct sluice_stages *stages)
+{
+    for (;;) {
+        bool flying = false;
+        for (unsigned i = 0; i < SLUICE_LOANS; i++) {
+            if (stages->loan[i].target == NULL)
+                return &stages->loan[i];
+            flying = flying || stages->loan[i].sent > 0;
+        }
+        if (flying)
+            reap(stages, true);
+        else
+            sluice_stages_send(stages, stages->loan[0].target);
+    }
+}
+
 static void begin(struct sluice_stages *stages, struct sluice_target *target, uint64_t base)
 {
     struct sluice_stage *stage = take_free(stages);
@@ -261,45 +316,59 @@ static void begin(struct sluice_stages *stages, struct sluice_target *target, ui
     target->filling = stage;
 }
 
-/* Past the processor's cache where it can: only the disk reads the copy. */
-#ifdef __SSE2__
-static void copy_past_cache(uint8_t *to, const uint8_t *from, size_t bytes)
+/* Loans lie in memory that readers have no part of. */
+static void tell_readers(struct sluice_stages *stages, struct sluice_stage *stage)
 {
-    size_t head = (size_t)(-(uintptr_t)to % 16);
-    head = head < bytes ? head : bytes;
-    memcpy(to, from, head);
-    to += head;
-    from += head;
-    bytes -= head;
-    for (; bytes >= 64; bytes -= 64, to += 64, from += 64) {
-        __m128i a = _mm_loadu_si128((const __m128i_u *)from);
-        __m128i b = _mm_loadu_si128((const __m128i_u *)(from + 16));
-        __m128i c = _mm_loadu_si128((const __m128i_u *)(from + 32));
-        __m128i d = _mm_loadu_si128((const __m128i_u *)(from + 48));
-        _mm_stream_si128((__m128i *)to, a);
-        _mm_stream_si128((__m128i *)(to + 16), b);
-        _mm_stream_si128((__m128i *)(to + 32), c);
-        _mm_stream_si128((__m128i *)(to + 48), d);
+    stage->fed = stage->loan == 0 && stage->target->file.birth_ns != 0 &&
+                 sluice_feed_has_readers(&stages->feed);
+    if (stage->fed)
+        sluice_feed_publish(&stages->feed, stage->index, &stage->target->file, stage->base,
+                            stage->fill);
+}
+
+static void send_piece(struct sluice_stages *stages, struct sluice_target *target, bool direct)
+{
+    struct sluice_stage *stage = target->filling;
+    target->filling = NULL;
+    target->streaming = stage->fill == stage->room;
+    if (direct && target->direct_fd >= 0 && !target->cached && stages->has_ring) {
+        stage->sent = SLUICE_ALIGN_UP(stage->fill);
+        tell_readers(stages, stage);
+        target->in_flight++;
+        request(stages, stage);
+        return;
     }
-    _mm_sfence();
-    memcpy(to, from, bytes);
+    int code = sluice_write_fully(target->fd, stage->data, stage->fill, stage->base);
+    if (code != 0)
+        note_fault(target, code);
+    release(stages, stage);
 }
-#else
-static void copy_past_cache(uint8_t *to, const uint8_t *from, size_t bytes)
+
+void sluice_stages_send(struct sluice_stages *stages, struct sluice_target *target)
 {
-    memcpy(to, from, bytes);
+    const struct sluice_stage *stage = target->filling;
+    if (stage != NULL)
+        send_piece(stages, target, stage->fill == stage->room);
 }
-#endif
+
+/* What comes next does not go on where the piece ends. A loan is whole pages, and so is its place
+ * in the file. */
+static void end_piece(struct sluice_stages *stages, struct sluice_target *target)
+{
+    const struct sluice_stage *stage = target->filling;
+    if (stage != NULL)
+        send_piece(stages, target, stage->loan != 0 || stage->fill == stage->room);
+}
 
 bool sluice_stages_append(struct sluice_stages *stages, struct sluice_target *target,
                           uint64_t position, const void *data, size_t bytes)
 {
     const uint8_t *from = data;
     const struct sluice_stage *current = target->filling;
-    if (current == NULL || current->base + current->fill != position) {
+    if (current == NULL || current->loan != 0 || current->base + current->fill != position) {
         if (position % SLUICE_DIRECT_ALIGN != 0)
             return false;
-        sluice_stages_send(stages, target);
+        end_piece(stages, target);
     }
     while (bytes > 0) {
         if (target->filling == NULL)
@@ -308,9 +377,9 @@ bool sluice_stages_append(struct sluice_stages *stages, struct sluice_target *ta
         size_t room = SLUICE_STAGE_BYTES - stage->fill, part = bytes < room ? bytes : room;
         /* At a low rate pieces are never full, and the kernel reads the copy at once. */
         if (target->streaming)
-            copy_past_cache(stage->data + stage->fill, from, part);
+            sluice_copy_past_cache(stage->buffer + stage->fill, from, part);
         else
-            memcpy(stage->data + stage->fill, from, part);
+            memcpy(stage->buffer + stage->fill, from, part);
         stage->fill += part;
         from += part;
         position += part;
@@ -321,28 +390,98 @@ bool sluice_stages_append(struct sluice_stages *stages, struct sluice_target *ta
     return true;
 }
 
-void sluice_stages_send(struct sluice_stages *stages, struct sluice_target *target)
+/* The piece goes on with `data` at `position`: exactly, or behind the padding of an image. */
+static bool goes_on(struct sluice_stage *piece, uint64_t position, const uint8_t *data)
 {
-    struct sluice_stage *stage = target->filling;
-    if (stage == NULL)
-        return;
-    target->filling = NULL;
-    target->streaming = stage->fill == SLUICE_STAGE_BYTES;
-    if (target->direct_fd >= 0 && !target->cached && stages->has_ring &&
-        stage->fill == SLUICE_STAGE_BYTES) {
-        stage->sent = stage->fill;
-        stage->fed = target->file.birth_ns != 0 && sluice_feed_has_readers(&stages->feed);
-        if (stage->fed)
-            sluice_feed_publish(&stages->feed, stage->index, &target->file, stage->base,
-                                stage->fill);
-        target->in_flight++;
-        request(stages, stage);
-        return;
+    const size_t padded = SLUICE_ALIGN_UP(piece->fill);
+    if (data == piece->data + piece->fill)
+        return position == piece->base + piece->fill;
+    if (data != piece->data + padded || position != piece->base + padded)
+        return false;
+    piece->fill = padded;
+    return true;
+}
+
+static void begin_loan(struct sluice_stages *stages, struct sluice_target *target,
+                       uint64_t position, const uint8_t *data)
+{
+    struct sluice_stage *stage = take_loan(stages);
+    *stage = (struct sluice_stage){.data = data,
+                                   .room = SLUICE_STAGE_BYTES,
+                                   .target = target,
+                                   .base = position,
+                                   .loan = ++stages->loans};
+    target->filling = stage;
+}
+
+bool sluice_stages_lend(struct sluice_stages *stages, struct sluice_target *target,
+                        uint64_t position, const void *data, size_t bytes)
+{
+    const uint8_t *from = data;
+    struct sluice_stage *piece = target->filling;
+    if (piece == NULL || piece->loan == 0 || !goes_on(piece, position, from)) {
+        if (position % SLUICE_DIRECT_ALIGN != 0 || (uintptr_t)data % SLUICE_DIRECT_ALIGN != 0)
+            return false;
+        end_piece(stages, target);
+    } else if (piece->fill == piece->room) { /* of padding */
+        end_piece(stages, target);
     }
-    int code = sluice_write_fully(target->fd, stage->data, stage->fill, stage->base);
-    if (code != 0)
-        note_fault(target, code);
-    release(stages, stage);
+    while (bytes > 0) {
+        if (target->filling == NULL)
+            begin_loan(stages, target, position, from);
+        piece = target->filling;
+        size_t room = piece->room - piece->fill, part = bytes < room ? bytes : room;
+        piece->fill += part;
+        from += part;
+        position += part;
+        bytes -= part;
+        if (piece->fill == piece->room)
+            end_piece(stages, target);
+    }
+    return true;
+}
+
+bool sluice_stages_follows(const struct sluice_target *target, const void *data, bool lent)
+{
+    const struct sluice_stage *piece = target->filling;
+    if (piece == NULL)
+        return false;
+    if (piece->loan != 0)
+        return lent && data == piece->data + piece->fill;
+    return !lent || (uintptr_t)data % SLUICE_DIRECT_ALIGN != 0;
+}
+
+uint64_t sluice_stages_returned(struct sluice_stages *stages)
+{
+    uint64_t oldest = stages->loans + 1;
+    if (stages->has_ring)
+        reap(stages, false);
+    for (unsigned i = 0; i < SLUICE_LOANS; i++)
+        if (stages->loan[i].target != NULL && stages->loan[i].loan < oldest)
+            oldest = stages->loan[i].loan;
+    return oldest - 1;
+}
+
+bool sluice_stages_flying(const struct sluice_stages *stages)
+{
+    for (unsigned i = 0; i < SLUICE_LOANS; i++)
+        if (stages->loan[i].sent > 0)
+            return true;
+    return false;
+}
+
+void sluice_stages_wait(struct sluice_stages *stages)
+{
+    if (sluice_stages_flying(stages))
+        reap(stages, true);
+}
+
+void sluice_stages_recall(struct sluice_stages *stages, struct sluice_target *target)
+{
+    if (target->filling != NULL && target->filling->loan != 0)
+        end_piece(stages, target);
+    while (target->in_flight > 0)
+        reap(stages, true);
 }
 
 void sluice_stages_drop(struct sluice_stages *stages, struct sluice_target *target)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Pieces of a file on their way to the disk: a pool of aligned 1 MiB buffers (stages) and the
- * io_uring that writes them.
+ * Pieces of a file on their way to the disk: a pool of aligned 1 MiB buffers (stages) that payloads
+ * are copied into, pieces of lent memory that is written from where it lies, and the io_uring that
+ * writes both.
  *
  *   free --begin--> filling (owned by one target) --send--> in flight --written--> free
  *
@@ -19,9 +20,11 @@
 #include <stdint.h>
 
 #include "core/error.h"
+#include "core/memory.h"
 #include "writer/driver/feed.h"
 
 #define SLUICE_STAGES         12 /* being filled or in flight */
+#define SLUICE_LOANS          16 /* likewise, of lent memory */
 #define SLUICE_STAGE_BYTES    ((size_t)1 << 20)
 #define SLUICE_DIRECT_ALIGN   ((uint64_t)4096) /* of addresses, lengths and memory with O_DIRECT */
 #define SLUICE_ALIGN_UP(size) (((size) + SLUICE_DIRECT_ALIGN - 1) & ~(SLUICE_DIRECT_ALIGN - 1))
@@ -39,13 +42,16 @@ struct sluice_target {
 };
 
 struct sluice_stage {
-    uint8_t *data; /* SLUICE_STAGE_BYTES, aligned */
+    const uint8_t *data; /* aligned */
+    size_t room;         /* bytes, up to SLUICE_STAGE_BYTES */
     struct sluice_target *target;
     uint64_t base; /* position in the file, aligned */
     size_t fill;   /* bytes */
     size_t sent;   /* bytes of the request in flight; 0: not in flight */
     unsigned index;
-    bool fed; /* live readers may find it: others are used again before it */
+    uint8_t *buffer; /* the same, of our buffers; NULL: lent memory */
+    bool fed;        /* live readers may find it: others are used again before it */
+    uint64_t loan;   /* counts pieces of lent memory, from 1; 0: it is one of our buffers */
 };
 
 struct sluice_stages {
@@ -61,12 +67,19 @@ struct sluice_stages {
     struct sluice_stage *stage; /* count of them */
     unsigned *free;             /* indices, a ring: the next to be used first */
     unsigned free_first, free_count;
+
+    uint8_t *arena; /* memory for payloads that is ours but filled by others; NULL: none */
+    size_t arena_bytes;
+    struct sluice_region region; /* holds the arena */
+    struct sluice_stage loan[SLUICE_LOANS];
+    uint64_t loans; /* so many were begun */
 };
 
 /* `live`: what is kept for live readers; NULL or 0 bytes: nothing. Where shared memory is not to be
- * had there is no feed, and the log says so. */
+ * had there is no feed, and the log says so. `arena_bytes` of memory are made for payloads, whole
+ * MiB; 0: none. */
 enum sluice_status sluice_stages_init(struct sluice_stages *stages,
-                                      const struct sluice_feed_settings *live,
+                                      const struct sluice_feed_settings *live, size_t arena_bytes,
                                       struct sluice_error *error);
 void sluice_stages_close(struct sluice_stages *stages);
 
@@ -75,6 +88,26 @@ void sluice_stages_close(struct sluice_stages *stages);
  * aligned (nothing was done). */
 bool sluice_stages_append(struct sluice_stages *stages, struct sluice_target *target,
                           uint64_t position, const void *data, size_t bytes);
+/* The same for lent memory, which is not copied but stays as it is until sluice_stages_returned
+ * says so, in whole pages. It must follow in the file as it does in memory, up to the next whole
+ * page; or else both must be aligned. False: neither (nothing was done), it has to be appended. */
+bool sluice_stages_lend(struct sluice_stages *stages, struct sluice_target *target,
+                        uint64_t position, const void *data, size_t bytes);
+/* Whether `data` may be put behind what the target's piece holds without a gap in the file; else
+ * its position must be aligned. */
+bool sluice_stages_follows(const struct sluice_target *target, const void *data, bool lent);
+/* How many loans there have been; and up to which of them all are back (takes what is written, does
+ * not block). */
+static inline uint64_t sluice_stages_loans(const struct sluice_stages *stages)
+{
+    return stages->loans;
+}
+uint64_t sluice_stages_returned(struct sluice_stages *stages);
+/* Loans are in flight; waits for the next piece that is written. */
+bool sluice_stages_flying(const struct sluice_stages *stages);
+void sluice_stages_wait(struct sluice_stages *stages);
+/* Sends the target's loans, also what would make a larger piece later, and waits for them. */
+void sluice_stages_recall(struct sluice_stages *stages, struct sluice_target *target);
 /* Sends what the target's piece holds: past the cache when it is full, else (the end of a flush,
  * which live readers want at once) through it. What comes next must begin aligned. */
 void sluice_stages_send(struct sluice_stages *stages, struct sluice_target *target);

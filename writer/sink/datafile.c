@@ -90,20 +90,20 @@ enum sluice_status sluice_datafile_extend(struct sluice_datafile *file, uint64_t
 
 enum sluice_status sluice_datafile_write(const struct sluice_sink *sink,
                                          struct sluice_datafile *file, uint32_t channel,
-                                         uint64_t row, struct sluice_span payload,
+                                         uint64_t row, struct sluice_span payload, bool lent,
                                          struct sluice_error *error)
 {
     const hsize_t offset[3] = {row, 0, 0};
     herr_t result;
     if (file->live->append != NULL) {
-        result = sluice_append_image(file->live->append, channel, row, payload);
+        result = sluice_append_image(file->live->append, channel, row, payload, lent);
     } else {
         if (sink->direct != NULL)
-            sluice_direct_expect(sink->direct, payload.data, payload.bytes);
+            sluice_direct_expect(sink->direct, payload.data, payload.bytes, lent);
         result = H5Dwrite_chunk(file->live->images[channel], H5P_DEFAULT, 0, offset, payload.bytes,
                                 payload.data);
         if (sink->direct != NULL)
-            sluice_direct_expect(sink->direct, NULL, 0);
+            sluice_direct_expect(sink->direct, NULL, 0, false);
     }
     if (result < 0)
         return sluice_h5_error(error, SLUICE_IO, "cannot write row %llu of %s",

@@ -99,10 +99,11 @@ enum sluice_status sluice_datafile_create(const struct sluice_sink *sink, struct
 /* Grows the image datasets to exactly `rows`, when they are shorter. */
 enum sluice_status sluice_datafile_extend(struct sluice_datafile *file, uint64_t rows,
                                           struct sluice_error *error);
-/* Stores the payload as the chunk, unchanged; the caller's pointer goes down to the file driver. */
+/* Stores the payload as the chunk, unchanged; the caller's pointer goes down to the file driver.
+ * `lent`: it stays there (core/frame.h). */
 enum sluice_status sluice_datafile_write(const struct sluice_sink *sink,
                                          struct sluice_datafile *file, uint32_t channel,
-                                         uint64_t row, struct sluice_span payload,
+                                         uint64_t row, struct sluice_span payload, bool lent,
                                          struct sluice_error *error);
 
 /* The two steps of a flush; nothing when no cells wait. */

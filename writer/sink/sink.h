@@ -33,6 +33,7 @@ struct sluice_sink {
     uint32_t flush_images;                     /* as set, but bounded */
     uint64_t flush_bytes;                      /* after which too; 0: no limit */
     struct sluice_direct *direct;              /* owned; NULL: through the page cache */
+    struct sluice_held *held;                  /* slots that it still writes from */
     bool has_gid;
     gid_t gid;
 };

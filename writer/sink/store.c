@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/log.h"
+#include "writer/sink/held.h"
 #include "writer/sink/series.h"
 
 /* Records that only remember refused images of files that do not exist. */
@@ -274,6 +275,12 @@ static void extend_files(struct sluice_open_series *series)
     }
 }
 
+/* Lending has to be wanted: live readers find no loans in memory. */
+static bool may_lend(const struct sluice_sink *sink, const struct sluice_plane *plane)
+{
+    return plane->lent && sink->direct != NULL && sink->settings->arena_bytes > 0;
+}
+
 /* All chunks of one image, then its cell. */
 static enum sluice_status write_image(struct sluice_open_series *series,
                                       const struct sluice_pending *pending,
@@ -299,8 +306,9 @@ static enum sluice_status write_image(struct sluice_open_series *series,
         if (plane->encoding == SLUICE_ENCODING_LZ4_BLOCK)
             status = sluice_recode_frame(&series->recode, plane, &chunk, error);
         if (status == SLUICE_OK)
-            status = sluice_datafile_write(sink, pending->file, plane->channel_index, pending->row,
-                                           chunk, error);
+            status = sluice_datafile_write(
+                sink, pending->file, plane->channel_index, pending->row, chunk,
+                may_lend(sink, plane) && chunk.data == plane->payload.data, error);
         if (status != SLUICE_OK)
             return status;
         at_ns = sluice_sink_took(sink, SLUICE_COUNTER_WRITER_CHUNK_WRITE_MAX, at_ns,
@@ -323,8 +331,17 @@ static enum sluice_status write_image(struct sluice_open_series *series,
     return SLUICE_OK;
 }
 
+static bool is_lent(const struct sluice_sink *sink, const struct sluice_image *image)
+{
+    bool lent = false;
+    for (uint32_t p = 0; p < image->plane_count; p++)
+        lent = lent || may_lend(sink, &image->planes[p]);
+    return lent;
+}
+
 void sluice_store_commit(struct sluice_open_series *series)
 {
+    const struct sluice_sink *sink = series->sink;
     extend_files(series);
     for (uint32_t i = 0; i < series->pending_count; i++) {
         struct sluice_pending *pending = &series->pending[i];
@@ -335,7 +352,11 @@ void sluice_store_commit(struct sluice_open_series *series)
             else
                 sluice_files_abandon(series, pending->file, &error);
         }
-        sluice_sink_release(series->sink, pending->slot);
+        if (is_lent(sink, &pending->frame->image))
+            sluice_held_add(sink, pending->slot);
+        else
+            sluice_sink_release(sink, pending->slot);
     }
     series->pending_count = 0;
+    sluice_held_release(sink);
 }

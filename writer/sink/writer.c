@@ -4,7 +4,9 @@
  * and then looks at the timers: what must be flushed, which masters are due, how much space is
  * left.
  *
- *   flush when   the ring is empty and flush_idle_ns have passed since the last flush,
+ *   flush when   the ring is empty, nothing that was lent to the file driver is on its way to the
+ *                disk (then the source may be waiting for it, and the disk would stand still for
+ *                the flush), and flush_idle_ns have passed since the last flush,
  *           or   flush_images images wait,   or   the oldest waits for flush_interval_ns
  *
  * The timers are also what wait() sleeps until, so an image becomes visible in time when nothing
@@ -19,8 +21,10 @@
 #include <stdlib.h>
 
 #include "core/log.h"
+#include "writer/driver/direct.h"
 #include "writer/h5/h5.h"
 #include "writer/sink/arm.h"
+#include "writer/sink/held.h"
 
 struct sluice_writer {
     struct sluice_writer_ports ports;
@@ -28,6 +32,7 @@ struct sluice_writer {
     struct sluice_sink sink;
     struct sluice_open_series *series; /* NULL: none */
     struct sluice_arming arming;
+    struct sluice_held held;
     uint32_t unsignalled;
     _Atomic bool given_up;
     bool finished;
@@ -51,8 +56,13 @@ enum sluice_status sluice_writer_create(const struct sluice_writer_settings *set
                                       .free = ports->free,
                                       .free_wake = ports->free_wake,
                                       .unsignalled = &made->unsignalled,
+                                      .held = &made->held,
                                       .progress = ports->progress};
-    enum sluice_status status = sluice_sink_init(&made->sink, error);
+    enum sluice_status status = sluice_held_init(&made->held, ports->free->mask + 1);
+    if (status != SLUICE_OK)
+        sluice_error_set(error, status, "no memory for the writer");
+    else
+        status = sluice_sink_init(&made->sink, error);
     if (status != SLUICE_OK) {
         sluice_writer_destroy(made);
         return status;
@@ -83,7 +93,17 @@ void sluice_writer_destroy(struct sluice_writer *writer)
     }
     sluice_arming_close(&writer->arming);
     sluice_sink_close(&writer->sink);
+    sluice_held_close(&writer->held);
     free(writer);
+}
+
+struct sluice_arena_memory sluice_writer_arena(struct sluice_writer *writer)
+{
+    struct sluice_direct *direct = writer->sink.direct;
+    struct sluice_arena_memory memory = {0};
+    if (direct != NULL)
+        memory.data = sluice_direct_arena(direct, &memory.bytes);
+    return memory;
 }
 
 void sluice_writer_give_up(struct sluice_writer *writer)
@@ -213,7 +233,8 @@ static bool must_flush(const struct sluice_writer *writer, int64_t now_ns)
         (writer->sink.flush_bytes > 0 && unflushed_bytes(series) >= writer->sink.flush_bytes) ||
         now_ns - series->oldest_unflushed_ns >= writer->settings.flush_interval_ns)
         return true;
-    return now_ns >= flush_due_ns(writer) && sluice_handover_count(writer->ports.in) == 0;
+    return now_ns >= flush_due_ns(writer) && sluice_handover_count(writer->ports.in) == 0 &&
+           !sluice_held_flying(&writer->sink);
 }
 
 /* Masters get a piece of work a cycle, and a quarter of the time of a long one. */
@@ -251,6 +272,8 @@ static int do_work(void *context)
     sluice_sink_signal(&writer->sink);
     if (writer->series != NULL)
         more = look_at_timers(writer, begin_ns);
+    sluice_held_release(&writer->sink);
+    sluice_sink_signal(&writer->sink);
     if (count > 0 || more) {
         int64_t took_ns = sluice_now_ns(ports->clock) - begin_ns;
         sluice_counter_max(ports->counters, SLUICE_COUNTER_WRITER_CYCLE_MAX, (uint64_t)took_ns);
@@ -286,7 +309,10 @@ static int64_t time_to_next_timer(const struct sluice_writer *writer)
 static void wait_for_work(void *context)
 {
     struct sluice_writer *writer = context;
-    int64_t timeout_ns = time_to_next_timer(writer);
+    int64_t timeout_ns;
+    if (sluice_held_wait(&writer->sink))
+        return;
+    timeout_ns = time_to_next_timer(writer);
     if (writer->finished || timeout_ns == 0)
         return;
     struct sluice_wake *wake = sluice_handover_wake(writer->ports.in);

@@ -13,6 +13,7 @@
 #include "core/clock.h"
 #include "core/counters.h"
 #include "core/frame.h"
+#include "ingest/ring/arena.h"
 #include "ingest/ring/events.h"
 #include "ingest/ring/handover.h"
 #include "writer/settings.h"
@@ -36,6 +37,9 @@ struct sluice_writer;
 enum sluice_status sluice_writer_create(const struct sluice_writer_settings *settings,
                                         const struct sluice_writer_ports *ports,
                                         struct sluice_writer **writer, struct sluice_error *error);
+/* Memory for payloads that the writer then need not copy (writer.io direct, ring.arena_bytes): data
+ * is NULL when there is none. As long-lived as the writer. */
+struct sluice_arena_memory sluice_writer_arena(struct sluice_writer *writer);
 /* Closes what is open, in order. NULL is accepted. */
 void sluice_writer_destroy(struct sluice_writer *writer);
 

@@ -111,10 +111,10 @@ static herr_t write_image(struct sluice_direct *direct, hid_t images, unsigned i
     const hsize_t offset[2] = {image, 0}, extent[2] = {image + 1, WORDS};
     fill(pixels, image);
     herr_t result = H5Dset_extent(images, extent);
-    sluice_direct_expect(direct, pixels, WORDS * sizeof(*pixels));
+    sluice_direct_expect(direct, pixels, WORDS * sizeof(*pixels), false);
     if (result >= 0)
         result = H5Dwrite_chunk(images, H5P_DEFAULT, 0, offset, WORDS * sizeof(*pixels), pixels);
-    sluice_direct_expect(direct, NULL, 0);
+    sluice_direct_expect(direct, NULL, 0, false);
     memset(pixels, 0xee, WORDS * sizeof(*pixels)); /* it was copied */
     free(pixels);
     handed_over += result >= 0;
@@ -180,7 +180,7 @@ static void no_metadata_is_written_before_its_payloads(void **state)
     struct stat there;
     hid_t images, column;
     void *descriptor;
-    assert_int_equal(sluice_direct_create(&direct, NULL, NULL), SLUICE_OK);
+    assert_int_equal(sluice_direct_create(&direct, NULL, 0, NULL), SLUICE_OK);
     hid_t file = create(direct, &images, &column);
     watching = true;
     for (unsigned i = 0; i < IMAGES; i++) {
@@ -210,7 +210,7 @@ static void a_payload_that_cannot_be_written_fails_the_flush_with_its_reason(voi
     struct sluice_direct *direct;
     struct sluice_error error = {0};
     hid_t images, column;
-    assert_int_equal(sluice_direct_create(&direct, NULL, NULL), SLUICE_OK);
+    assert_int_equal(sluice_direct_create(&direct, NULL, 0, NULL), SLUICE_OK);
     hid_t file = create(direct, &images, &column);
     assert_true(write_image(direct, images, 0) >= 0);
     fault_code = ENOSPC;
@@ -240,7 +240,7 @@ static void abandoned_files_keep_no_descriptor_and_are_in_nobodys_way(void **sta
     struct sluice_direct *direct;
     hid_t images, column;
     void *descriptor;
-    assert_int_equal(sluice_direct_create(&direct, NULL, NULL), SLUICE_OK);
+    assert_int_equal(sluice_direct_create(&direct, NULL, 0, NULL), SLUICE_OK);
     int before = count_descriptors();
     for (int i = 0; i < 20; i++) {
         hid_t file = create(direct, &images, &column);

@@ -49,7 +49,7 @@ ssize_t __wrap_pwrite(int fd, const void *data, size_t bytes, off_t position)
 /* Where the kernel refuses io_uring there is nothing to test. */
 static void open_with_ring(struct sluice_stages *stages)
 {
-    assert_int_equal(sluice_stages_init(stages, NULL, NULL), SLUICE_OK);
+    assert_int_equal(sluice_stages_init(stages, NULL, 0, NULL), SLUICE_OK);
     if (!stages->has_ring) {
         sluice_stages_close(stages);
         skip_visibly();
@@ -108,7 +108,7 @@ static void run_random(bool direct, bool ring, unsigned files)
     print_message("seed %u\n", seed);
     struct sluice_stages stages;
     struct file file[SLUICE_STAGES + 4];
-    assert_int_equal(sluice_stages_init(&stages, NULL, NULL), SLUICE_OK);
+    assert_int_equal(sluice_stages_init(&stages, NULL, 0, NULL), SLUICE_OK);
     if (!ring && stages.has_ring) {
         io_uring_queue_exit(&stages.ring);
         stages.has_ring = false;
@@ -178,7 +178,7 @@ static void interrupted_and_short_writes_go_on(void **state)
     struct sluice_stages stages;
     unsigned seed = 1;
     struct file file = make_file(false);
-    assert_int_equal(sluice_stages_init(&stages, NULL, NULL), SLUICE_OK);
+    assert_int_equal(sluice_stages_init(&stages, NULL, 0, NULL), SLUICE_OK);
     append(&stages, &file, 5000, &seed);
     interrupted = 3;
     short_writes = 5;
@@ -194,7 +194,7 @@ static void what_does_not_follow_and_is_not_aligned_is_left_to_the_caller(void *
     struct sluice_stages stages;
     unsigned seed = 1;
     struct file file = make_file(true);
-    assert_int_equal(sluice_stages_init(&stages, NULL, NULL), SLUICE_OK);
+    assert_int_equal(sluice_stages_init(&stages, NULL, 0, NULL), SLUICE_OK);
     append(&stages, &file, 5000, &seed);
     assert_false(sluice_stages_append(&stages, &file.target, 6000, "x", 1));
     assert_int_equal(sluice_stages_settle(&stages, &file.target), 0);
@@ -208,7 +208,7 @@ static void a_fault_stays_with_its_file_and_the_stages_go_on(void **state)
     struct sluice_stages stages;
     unsigned seed = 1;
     struct file bad = make_file(false), good = make_file(true);
-    assert_int_equal(sluice_stages_init(&stages, NULL, NULL), SLUICE_OK);
+    assert_int_equal(sluice_stages_init(&stages, NULL, 0, NULL), SLUICE_OK);
     append(&stages, &bad, 5000, &seed);
     fault_code = ENOSPC;
     assert_int_equal(sluice_stages_settle(&stages, &bad.target), ENOSPC);

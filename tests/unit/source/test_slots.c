@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -123,6 +124,119 @@ static void control_slots_are_there_when_data_slots_are_not(void **state)
     sluice_slots_close(&slots);
 }
 
+/* ---- the arena ---- */
+
+#define ARENA_BYTES (4 * SLUICE_ARENA_PIECE)
+#define PLANE_BYTES ((size_t)150001)
+
+static struct sluice_arena arena;
+static uint8_t *arena_memory;
+
+static void open_with_arena(struct sluice_slots *slots)
+{
+    arena_memory = aligned_alloc(SLUICE_ARENA_ALIGN, ARENA_BYTES);
+    const struct sluice_arena_memory memory = {.data = arena_memory, .bytes = ARENA_BYTES};
+    assert_int_equal(sluice_arena_init(&arena, &memory, 16), SLUICE_OK);
+    assert_int_equal(sluice_slots_init(slots, 8, 64 << 20, 64), SLUICE_OK);
+    assert_int_equal(sluice_slots_use_arena(slots, &arena), SLUICE_OK);
+}
+
+static void close_with_arena(struct sluice_slots *slots)
+{
+    sluice_slots_close(slots);
+    sluice_arena_close(&arena);
+    free(arena_memory);
+}
+
+/* A message with a date, two names and two planes, as a decoder leaves it in the slot's frame. */
+static uint32_t accept_image(struct sluice_slots *slots, size_t plane_bytes,
+                             enum sluice_encoding encoding)
+{
+    struct sluice_message message = message_of(40 + 2 * plane_bytes);
+    uint8_t *data = zmq_msg_data(&message.parts[0]);
+    memcpy(data, "2026-11-22Tonetwo", 17);
+    for (size_t i = 0; i < 2 * plane_bytes; i++)
+        data[40 + i] = (uint8_t)(i * 7 + i / 251);
+    const uint32_t slot = sluice_slots_accept(slots, &message);
+    struct sluice_frame *frame = &slots->frames[slot];
+    *frame = (struct sluice_frame){.series_date = {data, 11}, .image.plane_count = 2};
+    for (uint32_t p = 0; p < 2; p++)
+        frame->image.planes[p] = (struct sluice_plane){
+            .channel = {data + 11 + 3 * p, 3},
+            .payload = {data + 40 + p * plane_bytes, plane_bytes},
+            .encoding = encoding,
+        };
+    return slot;
+}
+
+static void a_large_image_moves_into_the_arena_and_its_message_is_freed(void **state)
+{
+    (void)state;
+    struct sluice_slots slots;
+    open_with_arena(&slots);
+    const uint32_t slot = accept_image(&slots, PLANE_BYTES, SLUICE_ENCODING_BSLZ4);
+    const struct sluice_frame *frame = &slots.frames[slot];
+    const struct sluice_plane *planes = frame->image.planes;
+    assert_true(sluice_slots_copy(&slots, slot));
+    assert_int_equal(slots.messages[slot].part_count, 0);
+    assert_int_equal(slots.bytes_used, 0);
+    assert_ptr_equal(planes[0].payload.data, arena_memory);
+    assert_ptr_equal(planes[1].payload.data, arena_memory + PLANE_BYTES);
+    for (size_t i = 0; i < 2 * PLANE_BYTES; i++)
+        assert_int_equal(arena_memory[i], (uint8_t)(i * 7 + i / 251));
+    assert_true(planes[0].lent && planes[1].lent);
+    assert_memory_equal(frame->series_date.data, "2026-11-22T", 11);
+    assert_memory_equal(planes[0].channel.data, "one", 3);
+    assert_memory_equal(planes[1].channel.data, "two", 3);
+    assert_true(sluice_arena_used(&arena) > 0);
+    sluice_slots_reclaim(&slots, slot);
+    assert_int_equal(sluice_arena_used(&arena), 0);
+    close_with_arena(&slots);
+}
+
+static void check_stays(struct sluice_slots *slots, uint32_t slot)
+{
+    const uint8_t *data = slots->frames[slot].image.planes[0].payload.data;
+    assert_false(sluice_slots_copy(slots, slot));
+    assert_ptr_equal(slots->frames[slot].image.planes[0].payload.data, data);
+    assert_int_equal(slots->messages[slot].part_count, 1);
+}
+
+static void other_images_stay_in_their_messages(void **state)
+{
+    (void)state;
+    struct sluice_slots slots;
+    open_with_arena(&slots);
+    check_stays(&slots, accept_image(&slots, 1000, SLUICE_ENCODING_BSLZ4));
+    check_stays(&slots, accept_image(&slots, PLANE_BYTES, SLUICE_ENCODING_LZ4_BLOCK));
+    check_stays(&slots, accept_image(&slots, ARENA_BYTES, SLUICE_ENCODING_NONE));
+    uint32_t slot = accept_image(&slots, PLANE_BYTES, SLUICE_ENCODING_BSLZ4);
+    slots.frames[slot].image.planes[1].channel.bytes = SLUICE_SLOT_WORDS;
+    check_stays(&slots, slot);
+    assert_int_equal(sluice_arena_used(&arena), 0);
+    close_with_arena(&slots);
+}
+
+static void an_image_waits_while_the_arena_is_full(void **state)
+{
+    (void)state;
+    struct sluice_slots slots;
+    uint32_t slot[8], count = 0;
+    open_with_arena(&slots);
+    do
+        slot[count] = accept_image(&slots, 3 * PLANE_BYTES, SLUICE_ENCODING_BSLZ4);
+    while (sluice_slots_copy(&slots, slot[count]) && ++count < 7);
+    assert_int_equal(count, 4);
+    const struct sluice_image *image = &slots.frames[slot[count]].image;
+    assert_true(sluice_slots_wait(&slots, image));
+    sluice_slots_reclaim(&slots, slot[0]);
+    assert_true(sluice_slots_wait(&slots, image)); /* not yet two whole pieces */
+    sluice_slots_reclaim(&slots, slot[1]);
+    assert_false(sluice_slots_wait(&slots, image));
+    assert_true(sluice_slots_copy(&slots, slot[count]));
+    close_with_arena(&slots);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -132,6 +246,9 @@ int main(void)
         cmocka_unit_test(a_small_message_counts_as_the_buffer_that_it_pins),
         cmocka_unit_test(a_message_above_the_whole_bound_passes_alone),
         cmocka_unit_test(control_slots_are_there_when_data_slots_are_not),
+        cmocka_unit_test(a_large_image_moves_into_the_arena_and_its_message_is_freed),
+        cmocka_unit_test(other_images_stay_in_their_messages),
+        cmocka_unit_test(an_image_waits_while_the_arena_is_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -56,7 +56,7 @@ WRAP(hid_t, H5Dcreate2, (hid_t a, const char *b, hid_t c, hid_t d, hid_t e, hid_
      (a, b, c, d, e, f, g))
 WRAP(int, fdatasync, (int a), (a))
 WRAP(herr_t, sluice_past_payload,
-     (const struct sluice_past *a, const void *b, size_t c, uint64_t *d), (a, b, c, d))
+     (const struct sluice_past *a, const void *b, size_t c, bool d, uint64_t *e), (a, b, c, d, e))
 WRAP(herr_t, sluice_past_write, (const struct sluice_past *a, uint64_t b, const void *c, size_t d),
      (a, b, c, d))
 WRAP(herr_t, sluice_past_flush, (const struct sluice_past *a), (a))
