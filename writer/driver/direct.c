@@ -8,6 +8,10 @@
  * that leaves its cache), so waiting costs one emptied queue a flush; the disk is idle only while
  * the few small writes of the flush are made.
  *
+ * Where it is wanted, payloads are on the disk, and not only in the file, before anything that
+ * points at them is written: so a machine that loses its power in between leaves no index that
+ * points at blocks which were only reserved. The fdatasync at the end of the flush is the caller's.
+ *
  * Small writes that follow each other without a gap, as columns and headers do, are collected and
  * written as one, in their order. They are in the file when HDF5 flushes the driver, which it does
  * at the end of each flush. */
@@ -45,6 +49,7 @@ struct direct_file {
     ino_t inode;
     uint32_t slot; /* in the feed */
     struct run run;
+    bool unsynced;            /* payloads were handed over since the last fdatasync for them */
     struct direct_file *next; /* of the files that are open */
 };
 
@@ -54,6 +59,7 @@ struct sluice_direct {
     const void *expected;
     size_t expected_bytes;
     bool expected_lent;
+    bool sync_payloads;
     struct direct_file *files;
     bool refusal_told;
 };
@@ -138,7 +144,13 @@ static int write_run(struct direct_file *file)
 /* Payloads before what HDF5 writes next: see DESIGN. */
 static int settle_payloads(struct direct_file *file)
 {
-    return sluice_stages_settle(&file->direct->stages, &file->target);
+    int fault = sluice_stages_settle(&file->direct->stages, &file->target);
+    if (fault == 0 && file->direct->sync_payloads && file->unsynced) {
+        file->unsynced = false;
+        if (fdatasync(file->target.fd) != 0)
+            fault = file->target.fault = errno;
+    }
+    return fault;
 }
 
 /* Everything is in the file. */
@@ -287,6 +299,7 @@ static int write_small(struct direct_file *file, uint64_t position, size_t bytes
 static bool write_payload(struct direct_file *file, uint64_t position)
 {
     struct sluice_direct *direct = file->direct;
+    file->unsynced = true;
     return (direct->expected_lent &&
             sluice_stages_lend(&direct->stages, &file->target, position, direct->expected,
                                direct->expected_bytes)) ||
@@ -408,6 +421,11 @@ void sluice_direct_destroy(struct sluice_direct *direct)
 herr_t sluice_direct_select(struct sluice_direct *direct, hid_t access)
 {
     return H5Pset_driver(access, direct->driver, &direct);
+}
+
+void sluice_direct_sync_payloads(struct sluice_direct *direct, bool wanted)
+{
+    direct->sync_payloads = wanted;
 }
 
 void sluice_direct_expect(struct sluice_direct *direct, const void *payload, size_t bytes,

@@ -40,6 +40,10 @@ void sluice_direct_destroy(struct sluice_direct *direct);
 /* Files created with this access list use the driver. Negative: HDF5 refused. */
 herr_t sluice_direct_select(struct sluice_direct *direct, hid_t access);
 
+/* Whether payloads are forced to the disk (fdatasync) before metadata is written behind them. Not
+ * at first. */
+void sluice_direct_sync_payloads(struct sluice_direct *direct, bool wanted);
+
 /* The H5Dwrite_chunk that follows stores exactly these bytes; they are copied during it. Called
  * again with NULL after it. Chunks that were not expected (columns) count as metadata.
  *

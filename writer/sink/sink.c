@@ -120,7 +120,11 @@ static enum sluice_status create_driver(struct sluice_sink *sink, struct sluice_
         .group = sink->has_gid ? &sink->gid : NULL,
     };
     sink->flush_bytes = live.bytes / LIVE_SHARE;
-    return sluice_direct_create(&sink->direct, &live, sink->settings->arena_bytes, error);
+    enum sluice_status status =
+        sluice_direct_create(&sink->direct, &live, sink->settings->arena_bytes, error);
+    if (status == SLUICE_OK)
+        sluice_direct_sync_payloads(sink->direct, sink->settings->durable == SLUICE_DURABLE_FLUSH);
+    return status;
 }
 
 enum sluice_status sluice_sink_init(struct sluice_sink *sink, struct sluice_error *error)

@@ -25,6 +25,8 @@
 
 static char path[64];
 static unsigned handed_over, metadata_writes, missing;
+static unsigned synced, syncs, unsynced; /* images in the file at the last fdatasync */
+static int sync_fault;
 static int fault_code;
 static bool watching;
 
@@ -79,8 +81,22 @@ ssize_t __wrap_pwrite(int fd, const void *data, size_t bytes, off_t position)
     if (watching && position < 256 * 1024) {
         metadata_writes++;
         missing += whole_images() != handed_over;
+        unsynced += synced != handed_over;
     }
     return __real_pwrite(fd, data, bytes, position);
+}
+
+int __wrap_fdatasync(int fd);
+int __wrap_fdatasync(int fd)
+{
+    (void)fd;
+    if (sync_fault != 0) {
+        errno = sync_fault;
+        return -1;
+    }
+    synced = whole_images();
+    syncs++;
+    return 0;
 }
 
 static hid_t create(struct sluice_direct *direct, hid_t *images, hid_t *column)
@@ -163,7 +179,7 @@ static int start(void **state)
     (void)state;
     snprintf(path, sizeof(path), "/tmp/sluice-direct-XXXXXX");
     int fd = mkstemp(path);
-    handed_over = metadata_writes = missing = 0;
+    handed_over = metadata_writes = missing = synced = syncs = unsynced = 0;
     return fd < 0 || close(fd) != 0 || sluice_h5_init(NULL) != SLUICE_OK ? -1 : 0;
 }
 
@@ -225,6 +241,35 @@ static void a_payload_that_cannot_be_written_fails_the_flush_with_its_reason(voi
     sluice_direct_destroy(direct); /* the file is abandoned, as the writer does it */
 }
 
+/* The order that a loss of power asks for: payloads, fdatasync, what points at them. */
+static void durable_payloads_are_synced_before_anything_points_at_them(void **state)
+{
+    (void)state;
+    struct sluice_direct *direct;
+    hid_t images, column;
+    assert_int_equal(sluice_direct_create(&direct, NULL, 0, NULL), SLUICE_OK);
+    sluice_direct_sync_payloads(direct, true);
+    hid_t file = create(direct, &images, &column);
+    watching = true;
+    for (unsigned i = 0; i < IMAGES - 1; i++) {
+        assert_true(write_image(direct, images, i) >= 0);
+        write_cell(column, i);
+        if (i % 30 == 29)
+            assert_true(H5Fflush(file, H5F_SCOPE_LOCAL) >= 0);
+    }
+    watching = false;
+    assert_true(metadata_writes > 0 && syncs >= 2);
+    assert_int_equal(unsynced, 0);
+    assert_int_equal(missing, 0);
+    /* Nothing points at what could not be synced. */
+    assert_true(write_image(direct, images, IMAGES - 1) >= 0);
+    sync_fault = EIO;
+    assert_true(H5Fflush(file, H5F_SCOPE_LOCAL) < 0);
+    sync_fault = 0;
+    H5Eclear2(H5E_DEFAULT);
+    sluice_direct_destroy(direct);
+}
+
 static int count_descriptors(void)
 {
     int count = 0;
@@ -271,6 +316,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(no_metadata_is_written_before_its_payloads, start, finish),
+        cmocka_unit_test_setup_teardown(durable_payloads_are_synced_before_anything_points_at_them,
+                                        start, finish),
         cmocka_unit_test_setup_teardown(
             a_payload_that_cannot_be_written_fails_the_flush_with_its_reason, start, finish),
         cmocka_unit_test_setup_teardown(abandoned_files_keep_no_descriptor_and_are_in_nobodys_way,
