@@ -22,8 +22,8 @@
 #include "writer/driver/stages.h"
 
 #define MIB         ((size_t)1 << 20)
-#define ARENA_BYTES (32 * MIB)
-#define MODEL_BYTES (40 * MIB)
+#define ARENA_BYTES (24 * MIB)
+#define MODEL_BYTES (24 * MIB)
 
 struct file {
     struct sluice_target target;
