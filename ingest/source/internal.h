@@ -39,12 +39,20 @@ struct sluice_source_faults {
     struct sluice_page_faults first;
 };
 
+/* What libzmq holds (queue.c). */
+struct sluice_source_queue {
+    uint64_t messages;    /* received, since the socket was opened */
+    uint32_t hwm, wanted; /* the high-water mark; where it is to be lowered to */
+    uint64_t held_until;  /* so many messages were perhaps let in under the mark before */
+};
+
 struct sluice_source {
     struct sluice_source_settings settings;
     struct sluice_source_ports ports;
     void *context, *socket;
-    uint32_t hwm;  /* the socket's high-water mark (queue.c) */
+    struct sluice_source_queue queue;
     int socket_fd; /* the socket's own: to sleep on, by the rules of wait.c */
+    bool connected_anew;
     struct sluice_monitor monitor;
     char endpoint[256];
     int stop_fd;                  /* eventfd: wakes it from a sleep */
@@ -94,10 +102,14 @@ enum sluice_status sluice_source_deliver(struct sluice_source *source);
 void sluice_source_close_series(struct sluice_source *source, enum sluice_ended_by ended_by);
 void sluice_source_push_control(struct sluice_source *source, enum sluice_frame_kind kind,
                                 struct sluice_series *series);
-/* queue.c: the message in hand is decoded; an image may be too large for the high-water mark. */
+/* queue.c: a message was received and decoded; an image may be too large for the high-water mark.
+ */
 void sluice_source_bound_queue(struct sluice_source *source);
-/* wait.c: the agent's wait; how large a message may be. */
+/* Messages that libzmq may hold now. */
+uint64_t sluice_source_queued_max(const struct sluice_source *source);
+/* wait.c: the agent's wait; what the monitor has to say; how large a message may be. */
 void sluice_source_wait(void *context);
+void sluice_source_look_at_connections(struct sluice_source *source);
 int64_t sluice_source_message_bytes_max(const struct sluice_source_settings *settings);
 /* faults.c: once a cycle, behind the receiving. */
 void sluice_source_count_faults(struct sluice_source *source, int64_t now_ns);

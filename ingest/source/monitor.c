@@ -73,6 +73,7 @@ bool sluice_monitor_look(struct sluice_monitor *monitor, int64_t now_ns, uint64_
             continue;
         }
         monitor->left_alone_ns = 0;
+        monitor->accepted += number == ZMQ_EVENT_ACCEPTED;
         monitor->shaking_hands = number == ZMQ_EVENT_CONNECTED || number == ZMQ_EVENT_ACCEPTED;
         if (number == ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
             sluice_log_info("source", "connected endpoint=%s", peer);

@@ -20,6 +20,7 @@ struct sluice_monitor {
     int64_t looked_ns;
     int64_t left_alone_ns; /* when a connection was lost that libzmq has not taken up again; 0 */
     uint64_t disconnects;  /* since the opening */
+    uint64_t accepted;     /* likewise: connections to a socket that is bound */
     bool shaking_hands;    /* connected, and no handshake since */
 };
 

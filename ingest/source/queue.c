@@ -5,10 +5,18 @@
  * libzmq's thread stops and is started again all the time), and the first image that is too large
  * for that lowers it, so that the queue holds source.receive_bytes.
  *
- * It is never raised again: libzmq (4.3.4) does not wake a pipe that waits at the old mark, and the
- * reader, who now acknowledges less often, may never do so. Lowering is safe, since it acknowledges
- * more often. A later series of small images has the low mark then, until the next start; hence
- * HWM_LEAST. */
+ * When that is safe. Each connection has a pipe: its writer (libzmq's thread) stops when mark
+ * messages are not acknowledged, and its reader (we) acknowledges whenever the number that it has
+ * read is a multiple of the step, half the mark (4.3.4). A writer that finds the mark lowered
+ * below what is unacknowledged stops, perhaps behind a message that we have read already; were none
+ * of the new step's multiples left to be reached by what it has written, it would stop for good.
+ * So nothing is lowered where such a multiple was passed without an acknowledgement: at most a few
+ * messages after the last one, or before the first. That can be told of a single pipe, whose
+ * messages we count. Where there are several the mark is lowered among the first messages or stays.
+ *
+ * It is never raised again: the reader, who now acknowledges less often, may never do so, and
+ * nothing else wakes a pipe that waits at the old mark. A later series of small images has the low
+ * mark then, until the next start; hence HWM_LEAST. */
 #include <zmq.h>
 
 #include "core/log.h"
@@ -16,19 +24,61 @@
 
 #define HWM_LEAST 32
 
+static uint64_t step(uint32_t hwm)
+{
+    return ((uint64_t)hwm + 1) / 2;
+}
+
+/* As far as it is known: libzmq throws messages of other topics away without our counting them. */
+static bool has_one_pipe(struct sluice_source *source)
+{
+    const struct sluice_source_settings *settings = &source->settings;
+    const char *topic = settings->topic != NULL ? settings->topic : "";
+    if (settings->socket == SLUICE_SOCKET_SUB && topic[0] != '\0')
+        return false;
+    if (!settings->bind)
+        return !source->connected_anew;
+    source->monitor.spoke = true;
+    sluice_source_look_at_connections(source);
+    return source->monitor.accepted == 1;
+}
+
+static bool is_safe(struct sluice_source *source, uint32_t hwm)
+{
+    const uint64_t read = source->queue.messages, new_step = step(hwm);
+    const uint64_t passed = read / new_step * new_step; /* should have been acknowledged */
+    if (passed == 0)
+        return true;
+    return passed <= read / step(source->queue.hwm) * step(source->queue.hwm) &&
+           has_one_pipe(source);
+}
+
 void sluice_source_bound_queue(struct sluice_source *source)
 {
+    struct sluice_source_queue *queue = &source->queue;
     const uint64_t budget = source->settings.receive_bytes, bytes = source->message.bytes;
-    if (budget == 0 || source->hwm <= HWM_LEAST || bytes * source->hwm <= budget ||
-        source->head.kind != SLUICE_MESSAGE_IMAGE || source->decode_status != SLUICE_OK)
-        return;
-    const uint64_t fit = budget / (bytes + bytes / 4); /* larger ones of the series will come */
-    const int hwm = fit < HWM_LEAST ? HWM_LEAST : (int)fit;
-    if (zmq_setsockopt(source->socket, ZMQ_RCVHWM, &hwm, sizeof(hwm)) != 0)
+    queue->messages++;
+    if (budget > 0 && source->head.kind == SLUICE_MESSAGE_IMAGE &&
+        source->decode_status == SLUICE_OK && bytes * queue->wanted > budget) {
+        const uint64_t fit = budget / (bytes + bytes / 4); /* larger ones of the series will come */
+        const uint32_t hwm = fit < HWM_LEAST ? HWM_LEAST : (uint32_t)fit;
+        queue->wanted = hwm < queue->wanted ? hwm : queue->wanted;
+    }
+    const int hwm = (int)queue->wanted;
+    if (queue->wanted == queue->hwm || !is_safe(source, queue->wanted) ||
+        zmq_setsockopt(source->socket, ZMQ_RCVHWM, &hwm, sizeof(hwm)) != 0)
         return;
     sluice_log_info("source",
                     "libzmq holds %d messages at most from here on (source.receive_bytes; an image "
                     "has %zu bytes)",
                     hwm, source->message.bytes);
-    source->hwm = (uint32_t)hwm;
+    queue->held_until = queue->messages + queue->hwm;
+    queue->hwm = queue->wanted;
+}
+
+uint64_t sluice_source_queued_max(const struct sluice_source *source)
+{
+    const struct sluice_source_queue *queue = &source->queue;
+    return queue->hwm +
+           (queue->held_until > queue->messages ? queue->held_until - queue->messages : 0);
 }

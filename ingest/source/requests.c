@@ -15,7 +15,7 @@
 
 uint64_t sluice_source_stop_messages(const struct sluice_source *source)
 {
-    return 2 * (uint64_t)source->hwm + STOP_MESSAGES_MORE;
+    return 2 * sluice_source_queued_max(source) + STOP_MESSAGES_MORE;
 }
 
 void sluice_source_wake(struct sluice_source *source)

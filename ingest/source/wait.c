@@ -51,7 +51,7 @@ static void wait_for_slots(struct sluice_source *source)
 
 /* When the monitor has something to say, and now and then: a connection that nobody takes up again
  * shows by the time that goes by. */
-static void look_at_connections(struct sluice_source *source)
+void sluice_source_look_at_connections(struct sluice_source *source)
 {
     const struct sluice_source_settings *settings = &source->settings;
     const int64_t now_ns = sluice_now_ns(source->ports.clock);
@@ -65,6 +65,7 @@ static void look_at_connections(struct sluice_source *source)
         return;
     sluice_counter_add(source->ports.counters, SLUICE_COUNTER_SOURCE_STRAY, 1);
     source->socket_empty = false;
+    source->connected_anew = true;
     zmq_disconnect(source->socket, source->endpoint); /* what is left of the old connection */
     if (zmq_connect(source->socket, settings->endpoint) != 0)
         sluice_log_error("source", "cannot connect again to %s: %s", settings->endpoint,
@@ -74,7 +75,7 @@ static void look_at_connections(struct sluice_source *source)
 void sluice_source_wait(void *context)
 {
     struct sluice_source *source = context;
-    look_at_connections(source);
+    sluice_source_look_at_connections(source);
     if (source->holding || source->finished || source->stopping) {
         wait_for_slots(source);
         return;

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""libzmq's queue is bounded in bytes on a connection that is in use: wherever in the stream images
+become large, they all arrive. Senders are never ahead by more than a few messages, so that what
+libzmq's thread has not been told is not made up for by messages that wait."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from sluice_e2e import Case, end, image, main, np, plane, start, zmq  # noqa: E402
+
+SMALL, LARGE = np.zeros((4, 4), "u1"), np.full((128, 32), 7, "u1")
+SETTINGS = ["source.receive_hwm=1000", "source.receive_bytes=512KiB"]  # 98 large ones
+LOWERED = "libzmq holds"
+
+
+class Queue(Case):
+    def send_series(self, ingest, socket, number, pixels, images):
+        """The messages of a series; the ingest has taken all of them then."""
+        data = {"threshold_1": plane(pixels, "none")}
+        names = dict(series_id=number, unique_id=f"series-{number}")
+        before = ingest.counter("source_messages")
+        socket.send(start(pixels.shape, "u1", images, **names))
+        for i in range(images):
+            socket.send(image(i, data, **names))
+            if i % 20 == 19:
+                ingest.wait_counter("source_messages", before + i + 1, 10)
+        socket.send(end(**names))
+        ingest.wait_counter("source_messages", before + images + 2, 10)
+
+    def assert_all_came(self, ingest, images):
+        self.assertEqual(ingest.wait(), 0)
+        self.assertEqual([s["images_written"] for s in ingest.summaries], images)
+
+    def test_large_images_after_any_number_of_small_ones_all_arrive(self):
+        for small, lowered in ((1, True), (30, True), (49, False), (100, False), (201, False),
+                               (470, True), (497, True), (510, True), (540, False)):
+            with self.subTest(small=small):
+                ingest = self.ingest(2, [*SETTINGS, f"writer.name=small_{small}_%i"])
+                self.send_series(ingest, self.detector.socket, 1, SMALL, small)
+                self.send_series(ingest, self.detector.socket, 2, LARGE, 150)
+                self.assert_all_came(ingest, [small, 150])
+                self.assertEqual(ingest.said(LOWERED), lowered)
+
+    def test_the_bound_comes_within_half_the_mark_of_messages(self):
+        ingest = self.ingest(3, SETTINGS)
+        for number, (pixels, images) in enumerate(((SMALL, 100), (LARGE, 600), (SMALL, 300)), 1):
+            self.send_series(ingest, self.detector.socket, number, pixels, images)
+        self.assert_all_came(ingest, [100, 600, 300])
+        self.assertTrue(ingest.said(LOWERED), ingest.log)
+
+    def test_two_detectors_at_a_bound_socket_are_both_heard(self):
+        ingest = self.simulated_ingest(3, SETTINGS)
+        first, second = (self.detector.context.socket(zmq.PUSH) for _ in range(2))
+        for socket in (first, second):
+            socket.setsockopt(zmq.LINGER, 0)
+            socket.setsockopt(zmq.SNDTIMEO, 20000)
+            socket.connect(ingest.bound_to())
+        try:
+            self.send_series(ingest, first, 1, SMALL, 130)
+            self.send_series(ingest, second, 2, LARGE, 500)
+            self.send_series(ingest, first, 3, LARGE, 500)
+        finally:
+            first.close()
+            second.close()
+        self.assert_all_came(ingest, [130, 500, 500])
+        self.assertFalse(ingest.said(LOWERED))
+
+
+if __name__ == "__main__":
+    main()
