@@ -32,6 +32,7 @@ static const struct {
     [SLUICE_MEASURE_EXIT_SECONDS] = {"exit_seconds", false, false},
     [SLUICE_MEASURE_PAGE_FAULTS_PER_IMAGE] = {"page_faults_per_image", false, false},
     [SLUICE_MEASURE_CONTEXT_SWITCHES_PER_IMAGE] = {"context_switches_per_image", false, false},
+    [SLUICE_MEASURE_START_CPU_MS] = {"start_cpu_ms", false, false},
     [SLUICE_MEASURE_READER_CPU_US_PER_IMAGE] = {"reader_cpu_us_per_image", false, false},
     [SLUICE_MEASURE_LATENCY_P50_MS] = {"latency_p50_ms", false, false},
     [SLUICE_MEASURE_LATENCY_P99_MS] = {"latency_p99_ms", false, false},
@@ -156,6 +157,8 @@ static double measure_of(const struct sluice_round *row, enum sluice_receiver re
         return (double)round->page_faults / images;
     case SLUICE_MEASURE_CONTEXT_SWITCHES_PER_IMAGE:
         return (double)round->context_switches / images;
+    case SLUICE_MEASURE_START_CPU_MS:
+        return round->start_cpu_seconds * 1e3;
     case SLUICE_MEASURE_READER_CPU_US_PER_IMAGE:
         return receiver == SLUICE_RECEIVER_LIVE ? round->reader_cpu_seconds * 1e6 / images : NAN;
     case SLUICE_MEASURE_LAST_OF_FIRST_CPU:

@@ -56,6 +56,7 @@ static void put_round(struct sluice_json *json, const struct sluice_round *round
     sluice_json_put_uint(json, "bytes", round->bytes);
     sluice_json_put_double(json, "seconds", round->seconds);
     sluice_json_put_double(json, "exit_seconds", round->exit_seconds);
+    sluice_json_put_double(json, "start_cpu_seconds", round->start_cpu_seconds);
     sluice_json_put_double(json, "cpu_seconds", round->cpu_seconds);
     sluice_json_put_double(json, "user_seconds", round->user_seconds);
     sluice_json_put_double(json, "reader_cpu_seconds", round->reader_cpu_seconds);

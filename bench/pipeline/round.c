@@ -163,12 +163,13 @@ enum sluice_status sluice_round_run(const struct sluice_round_settings *settings
     enum sluice_status status = check_space(settings, error);
     if (status == SLUICE_OK)
         status = sluice_round_start(&run, error);
-    if (status == SLUICE_OK && settings->watch && sluice_round_has_sender(&run))
-        status = sluice_watch_start(&watch, run.stamps, run.receiver.pid, error);
+    if (status == SLUICE_OK && sluice_round_has_sender(&run))
+        status = sluice_watch_start(&watch, run.stamps, run.receiver.pid, settings->watch, error);
     if (status == SLUICE_OK) {
         status = wait_all(&run);
         sluice_watch_stop(&watch);
         round->watched = watch.result;
+        round->start_cpu_seconds = watch.start_cpu_seconds;
         if (status == SLUICE_OK)
             sluice_round_take(&run);
         else

@@ -59,9 +59,10 @@ struct sluice_round {
      * (pwrite, peer), until the last image is visible to readers (ingest). */
     double seconds;
     double exit_seconds; /* from the sender's end until the receiver's: closing files and leaving */
-    double cpu_seconds;  /* user and system of the receiver's process, its whole life (peer: from
+    double start_cpu_seconds; /* of the receiver's process until the first image was sent */
+    double cpu_seconds;  /* user and system after that, closing and leaving included (peer: from
                             when it is ready to receive) */
-    double user_seconds;
+    double user_seconds; /* whole life */
     double reader_cpu_seconds; /* LIVE: from its first image on */
     uint64_t page_faults, context_switches, resident_bytes_max;
     bool has_latency; /* message complete until visible, as the receiver says */

@@ -62,10 +62,8 @@ static void sender_arguments(struct sluice_round_run *run, struct sluice_argumen
         snprintf(run->rate, sizeof(run->rate), "%.17g", settings->rate_hz);
         ADD(arguments, "--rate", run->rate);
     }
-    if (sluice_round_has_stamps(run)) {
-        snprintf(run->stamps, sizeof(run->stamps), "%s/stamps", settings->scratch);
-        ADD(arguments, "--stamps", run->stamps);
-    }
+    snprintf(run->stamps, sizeof(run->stamps), "%s/stamps", settings->scratch);
+    ADD(arguments, "--stamps", run->stamps);
 }
 
 static void floor_arguments(struct sluice_round_run *run, struct sluice_arguments *arguments)

@@ -127,9 +127,10 @@ static void take_usage(struct sluice_round_run *run, const char *text)
     struct sluice_round *round = run->round;
     const struct rusage *usage = &run->receiver.usage;
     round->user_seconds = seconds_of(usage->ru_utime);
-    round->cpu_seconds = round->receiver == SLUICE_RECEIVER_PYTHON
-                             ? number_of(text, "cpu_seconds")
-                             : round->user_seconds + seconds_of(usage->ru_stime);
+    round->cpu_seconds =
+        round->receiver == SLUICE_RECEIVER_PYTHON
+            ? number_of(text, "cpu_seconds")
+            : round->user_seconds + seconds_of(usage->ru_stime) - round->start_cpu_seconds;
     round->page_faults = (uint64_t)(usage->ru_minflt + usage->ru_majflt);
     round->context_switches = (uint64_t)(usage->ru_nvcsw + usage->ru_nivcsw);
     round->resident_bytes_max = (uint64_t)usage->ru_maxrss * 1024;

@@ -37,11 +37,6 @@ static inline bool sluice_round_has_passages(const struct sluice_round_run *run)
            (run->round->receiver == SLUICE_RECEIVER_PYTHON && run->settings->rate_hz > 0);
 }
 
-static inline bool sluice_round_has_stamps(const struct sluice_round_run *run)
-{
-    return sluice_round_has_passages(run) || run->settings->watch;
-}
-
 /* Chooses a port, starts receiver, reader and sender. */
 enum sluice_status sluice_round_start(struct sluice_round_run *run, struct sluice_error *error);
 

@@ -21,7 +21,8 @@ void sluice_bench_print_head(FILE *stream, const struct sluice_machine *machine)
                 (int)machine->dirty_background_ratio, (int)machine->dirty_ratio);
     fputs(
         "median [range] of the rounds; CPU is user + system of the receiving and writing\n"
-        "process; ratios are taken within each round. Time is from the first image complete to\n"
+        "process from the first image sent until it has left; ratios are taken within each round. "
+        "Time is from the first image complete to\n"
         "the last message (drop), the close of the file (pwrite, python), the last image visible\n"
         "to readers (ingest). pwrite: in pieces of 1 MiB. The disk alone: as many bytes as the\n"
         "messages, in pieces of 1 MiB with io_uring; limit: the smaller of drop and disk.\n",
@@ -61,16 +62,17 @@ static void print_receiver(FILE *stream, const struct sluice_bench_case *result,
 static void print_latency(FILE *stream, const struct sluice_bench_case *result,
                           enum sluice_receiver receiver)
 {
-    char text[5][CELL_BYTES];
+    char text[6][CELL_BYTES];
     fprintf(stream,
             "  %-16s complete to visible p50 %s, p99 %s, max %s ms; an image: %s page faults, %s "
-            "context switches\n",
+            "context switches; %s ms of CPU before the first\n",
             sluice_receiver_name(receiver),
             cell(text[0], result, receiver, SLUICE_MEASURE_LATENCY_P50_MS, 2),
             cell(text[1], result, receiver, SLUICE_MEASURE_LATENCY_P99_MS, 2),
             cell(text[2], result, receiver, SLUICE_MEASURE_LATENCY_MAX_MS, 1),
             cell(text[3], result, receiver, SLUICE_MEASURE_PAGE_FAULTS_PER_IMAGE, 1),
-            cell(text[4], result, receiver, SLUICE_MEASURE_CONTEXT_SWITCHES_PER_IMAGE, 1));
+            cell(text[4], result, receiver, SLUICE_MEASURE_CONTEXT_SWITCHES_PER_IMAGE, 1),
+            cell(text[5], result, receiver, SLUICE_MEASURE_START_CPU_MS, 0));
 }
 
 /* Sent until each stage that was timed: five percentiles. */

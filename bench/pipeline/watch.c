@@ -2,7 +2,8 @@
  *
  * Asks the sender's stamps every millisecond how far it is. What it has sent and the receiver not
  * yet taken grows until all queues are full (of small images, tens of thousands) and then stays: so
- * the first tenth that is looked at begins a twentieth after the start, when they are. */
+ * the first tenth that is looked at begins a twentieth after the start, when they are. The price of
+ * the start is the last look before an image was sent. */
 #include "bench/pipeline/watch.h"
 
 #include <inttypes.h>
@@ -23,15 +24,22 @@ struct mark {
     double resident;
 };
 
+static bool take_cpu(pid_t pid, int64_t *cpu_ns)
+{
+    clockid_t clock;
+    struct timespec cpu;
+    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &cpu) != 0)
+        return false;
+    *cpu_ns = cpu.tv_sec * SLUICE_NS_PER_S + cpu.tv_nsec;
+    return true;
+}
+
 static bool take_mark(pid_t pid, struct mark *mark)
 {
     char path[64];
-    clockid_t clock;
-    struct timespec cpu;
     uint64_t pages = 0;
-    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &cpu) != 0)
+    if (!take_cpu(pid, &mark->cpu_ns))
         return false;
-    mark->cpu_ns = cpu.tv_sec * SLUICE_NS_PER_S + cpu.tv_nsec;
     mark->wall_ns = sluice_now_ns(sluice_clock_system());
     snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
     FILE *file = fopen(path, "re");
@@ -57,6 +65,22 @@ static void compute(const struct mark *marks, uint64_t count, struct sluice_watc
     };
 }
 
+static void look_before(struct sluice_watch *watch, struct sluice_stamps **stamps)
+{
+    const struct timespec pause = {.tv_nsec = LOOK_NS};
+    int64_t cpu_ns = 0, now_ns = 0;
+    while (!sluice_load_relaxed(&watch->stop)) {
+        if (!take_cpu(watch->pid, &now_ns))
+            break;
+        if ((*stamps != NULL || sluice_stamps_open(watch->stamps, stamps, NULL) == SLUICE_OK) &&
+            sluice_load_acquire(&(*stamps)->sent) > 0)
+            break;
+        cpu_ns = now_ns;
+        nanosleep(&pause, NULL);
+    }
+    watch->start_cpu_seconds = (double)cpu_ns / (double)SLUICE_NS_PER_S;
+}
+
 static void *run(void *context)
 {
     const struct timespec pause = {.tv_nsec = LOOK_NS};
@@ -64,10 +88,9 @@ static void *run(void *context)
     struct sluice_stamps *stamps = NULL;
     struct mark marks[MARKS];
     uint32_t next = 0;
-    while (next < MARKS && !sluice_load_relaxed(&watch->stop)) {
+    look_before(watch, &stamps);
+    while (watch->tenths && stamps != NULL && next < MARKS && !sluice_load_relaxed(&watch->stop)) {
         nanosleep(&pause, NULL);
-        if (stamps == NULL && sluice_stamps_open(watch->stamps, &stamps, NULL) != SLUICE_OK)
-            continue;
         const uint64_t count = stamps->count;
         const uint64_t wanted[MARKS] = {count / 20, count / 20 + count / 10, count - count / 10,
                                         count};
@@ -84,9 +107,9 @@ static void *run(void *context)
 }
 
 enum sluice_status sluice_watch_start(struct sluice_watch *watch, const char *stamps, pid_t pid,
-                                      struct sluice_error *error)
+                                      bool tenths, struct sluice_error *error)
 {
-    *watch = (struct sluice_watch){.stamps = stamps, .pid = pid};
+    *watch = (struct sluice_watch){.stamps = stamps, .pid = pid, .tenths = tenths};
     const int code = pthread_create(&watch->thread, NULL, run, watch);
     if (code != 0)
         return sluice_error_errno(error, SLUICE_SYSTEM, code, "cannot start a thread");
