@@ -56,7 +56,9 @@ const struct sluice_follow_channel *sluice_follow_channel(const struct sluice_fo
                                                           uint32_t channel);
 
 /* Mask (height × width, NULL when the master has none) and saturation value of a channel, from its
- * own master; read once, borrowed until close. */
+ * own master; read once, borrowed until close. The first question waits for that master while one
+ * may still come (a series that runs or has just ended), for 5 s in which nothing is written of
+ * any, and warns when it does not. */
 const uint32_t *sluice_follow_mask(struct sluice_follow *follow, uint32_t channel);
 bool sluice_follow_saturation(struct sluice_follow *follow, uint32_t channel, int64_t *value);
 /* Where the beam hits the detector, in pixels; false where the master does not say. */

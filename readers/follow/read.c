@@ -4,13 +4,18 @@
  * that it gave. Files that were released are opened again for a row. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
+#include "core/log.h"
 #include "readers/follow/internal.h"
 
-#define PAUSE_NS     (2 * SLUICE_NS_PER_MS)
-#define MASTER_LOOKS 2500 /* 5 s of pauses */
-#define OTHERS_LOOKS 500  /* 1 s */
+#define PAUSE_NS      (2 * SLUICE_NS_PER_MS)
+#define MASTER_LOOKS  2500  /* 5 s of pauses */
+#define OTHERS_LOOKS  500   /* 1 s */
+#define ALL_LOOKS     60000 /* 2 min, whatever goes on */
+#define ACTIVITY_EACH 50
+#define YOUNG_S       60
 
 /* --- channels ------------------------------------------------------------------------------ */
 
@@ -25,26 +30,57 @@ const struct sluice_follow_channel *sluice_follow_channel(const struct sluice_fo
     return &follow->channels[channel];
 }
 
-/* The master comes with the first data file, perhaps a moment later. Looks are counted, and not
- * seconds: where the whole machine stands still nothing is missed. Even at the end of a short
- * series the first channel's master is there before the others'. */
+/* A closed file without a master: of a series that has just ended, where one is on its way, or a
+ * lone copy. */
+static bool is_young(const struct sluice_follow_file *file)
+{
+    struct stat status;
+    return stat(file->path, &status) == 0 && time(NULL) - status.st_mtim.tv_sec < YOUNG_S;
+}
+
+/* How often to look in vain. */
+static int looks_most(const struct sluice_follow *follow)
+{
+    const struct sluice_set *set = &follow->set;
+    bool coming = set->state == SLUICE_SET_WRITING; /* its files may be closed */
+    for (size_t i = 0; i < follow->file_count && !coming; i++)
+        coming = follow->files[i]->live || (!set->master[0] && is_young(follow->files[i]));
+    return coming ? MASTER_LOOKS : set->master[0] ? OTHERS_LOOKS : 0;
+}
+
+/* The master comes with the first data file, perhaps a moment later, or, of a short series, behind
+ * it. Looks are counted, and not seconds: where the whole machine stands still nothing is missed;
+ * and they begin anew while masters are being written, which may take long. Once the first
+ * channel's says "done" all others are there. */
 static bool wait_for_master(struct sluice_follow *follow, uint32_t channel, char *path,
                             size_t bytes)
 {
     const struct timespec pause = {.tv_nsec = PAUSE_NS};
-    for (int looks = 0;; looks++) {
+    uint64_t seen = 0;
+    for (int all = 0, looks = 0; all < ALL_LOOKS; all++, looks++) {
         sluice_set_read_master(&follow->set);
         if (sluice_set_channel_master(&follow->set, follow->channels[channel].dataset,
                                       follow->channel_count, path, bytes))
             return true;
-        bool growing = follow->set.state == SLUICE_SET_WRITING; /* its files may be closed */
-        for (size_t i = 0; i < follow->file_count; i++)
-            growing = growing || follow->files[i]->live;
-        int limit = growing ? MASTER_LOOKS : follow->set.master[0] ? OTHERS_LOOKS : 0;
-        if (follow->set.lone || looks >= limit)
+        if (follow->set.lone)
             return false;
+        if (looks % ACTIVITY_EACH == 0) {
+            const uint64_t activity = sluice_set_master_activity(&follow->set);
+            looks = activity == seen ? looks : 0;
+            seen = activity;
+        }
+        const int most = looks_most(follow);
+        if (looks >= most) {
+            if (most > 0)
+                sluice_log_warning("follow",
+                                   "the master of channel %s does not come: neither its mask nor "
+                                   "saturation value nor beam centre is known",
+                                   follow->channels[channel].name);
+            return false;
+        }
         nanosleep(&pause, NULL);
     }
+    return false;
 }
 
 static struct sluice_facts *channel_facts(struct sluice_follow *follow, uint32_t channel)

@@ -369,3 +369,32 @@ bool sluice_set_channel_master(const struct sluice_set *set, const char *dataset
     snprintf(path, bytes, "%s", set->master);
     return path[0] != 0;
 }
+
+/* Of the master, and of the temporary files beside it that become masters: whose name and number,
+ * how large, and when written. */
+static uint64_t stamp_of(const struct stat *status)
+{
+    return (uint64_t)status->st_ino * 31 + (uint64_t)status->st_size * 37 +
+           (uint64_t)status->st_mtim.tv_sec * 1000000007 + (uint64_t)status->st_mtim.tv_nsec;
+}
+
+uint64_t sluice_set_master_activity(const struct sluice_set *set)
+{
+    uint64_t sum = stamp_of(&set->master_stamp);
+    const size_t name_bytes = strlen(set->name);
+    DIR *directory = opendir(set->directory);
+    const struct dirent *entry;
+    while (directory && (entry = readdir(directory))) {
+        char path[SLUICE_PATH_BYTES];
+        struct stat status;
+        const char *rest = entry->d_name + 1 + name_bytes;
+        if (entry->d_name[0] == '.' && strncmp(entry->d_name + 1, set->name, name_bytes) == 0 &&
+            (*rest == '_' || *rest == '.') && strstr(rest, SLUICE_LAYOUT_TEMPORARY) &&
+            make_path(path, sizeof(path), set->directory, entry->d_name, "") &&
+            stat(path, &status) == 0)
+            sum += stamp_of(&status);
+    }
+    if (directory)
+        closedir(directory);
+    return sum;
+}

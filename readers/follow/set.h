@@ -50,6 +50,8 @@ void sluice_set_close(struct sluice_set *set);
 void sluice_set_scan(struct sluice_set *set);
 /* Reads the master again if it was replaced: state, and files that its links name. */
 void sluice_set_read_master(struct sluice_set *set);
+/* A number that changes while masters of the set are written or replaced. */
+uint64_t sluice_set_master_activity(const struct sluice_set *set);
 /* The master that describes the channel stored as `dataset`; false when there is none (yet). */
 bool sluice_set_channel_master(const struct sluice_set *set, const char *dataset,
                                uint32_t channel_count, char *path, size_t bytes);

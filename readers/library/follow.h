@@ -158,7 +158,8 @@ SLUICE_READER_API int sluice_reader_column_text(sluice_reader *reader,
                                                 const char *name, char *text, size_t bytes);
 
 /* Pixel mask (height x width; a pixel is invalid where mask & 0xFFFF is not 0) of the channel's
- * master, valid until close; NULL where there is none. */
+ * master, valid until close; NULL where there is none. Asked first it waits for that master while
+ * one may still come, seconds at most where none is being written. */
 SLUICE_READER_API const uint32_t *sluice_reader_mask(sluice_reader *reader, unsigned channel);
 /* OK, or NOT_THERE. */
 SLUICE_READER_API int sluice_reader_saturation(sluice_reader *reader, unsigned channel,

@@ -46,13 +46,6 @@ class Survey(e2e.Case):
         want.check(self, survey["radial"], want.radial(p, good, beam, 3.0))
         self.assertEqual(survey["top"], want.top(p, good, 7, images))
 
-    def wait_masters(self, channels):
-        deadline = time.monotonic() + 60
-        for other in [""] + ["_" + c for c in channels[1:]]:
-            while not os.path.exists(os.path.join(self.directory, f"run{other}_master.h5")):
-                self.assertLess(time.monotonic(), deadline)
-                time.sleep(.01)
-
     def replay(self, name):
         """Follows a captured set to its end; then once more at each level."""
         messages = e2e.capture(name)
@@ -62,7 +55,6 @@ class Survey(e2e.Case):
         ingest = self.ingest(settings=["writer.name=run", "writer.images_per_file=4"])
         images = os.path.join(self.directory, "images.h5")
         self.detector.send(*messages[:3])
-        self.wait_masters(start["channels"])  # they hold masks and beam centres
         follower = self.stats(os.path.join(self.directory, "run"), "--follow", "--running", images)
         self._open.append(Process(follower))
         self.detector.send(*messages[3:])

@@ -9,6 +9,8 @@
 #include "core/series.h"
 
 #define SLUICE_PATH_BYTES 1024 /* longest path we make, with the closing NUL */
+/* A master on its way is ".<its name>.tmp-<process id>" in the same directory. */
+#define SLUICE_LAYOUT_TEMPORARY ".tmp-"
 
 #define SLUICE_FILTER_LZ4   32004
 #define SLUICE_FILTER_BSLZ4 32008

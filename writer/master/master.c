@@ -58,8 +58,8 @@ static enum sluice_status choose_names(struct sluice_master_job *job, struct slu
         return sluice_error_set(error, SLUICE_LIMIT, "the path of the master of %s is too long",
                                 input->name);
     const char *base = sluice_layout_base_name(job->path);
-    snprintf(job->temporary, sizeof job->temporary, "%.*s.%s.tmp-%ld", (int)(base - job->path),
-             job->path, base, (long)getpid());
+    snprintf(job->temporary, sizeof job->temporary, "%.*s.%s" SLUICE_LAYOUT_TEMPORARY "%ld",
+             (int)(base - job->path), job->path, base, (long)getpid());
     return SLUICE_OK;
 }
 

@@ -12,8 +12,9 @@
  * Masks of big detectors and long lists of files make a master slow, and images would wait: so they
  * are written in pieces between the batches, more of them at a time when a batch took long, and
  * take at most a twentieth of the time; what was due is made up for later. At the end they are
- * written at once. They lie with the first data file; where that disk is full at the end, the last
- * ones go to the directory in use, and name the data files elsewhere in full. */
+ * written at once, that of the first channel last: it says "done" when all others are there, and
+ * readers rely on that. They lie with the first data file; where that disk is full at the end, the
+ * last ones go to the directory in use, and name the data files elsewhere in full. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,6 +71,7 @@ static enum sluice_status begin_list(struct sluice_open_series *series, bool fin
                                 series->name);
     masters->count = list_files(series, final, masters->list);
     masters->channel = 0;
+    masters->backward = final;
     masters->took_ns = 0;
     return SLUICE_OK;
 }
@@ -80,13 +82,15 @@ static enum sluice_status begin_channel(struct sluice_open_series *series,
     const struct sluice_sink *sink = series->sink;
     const struct sluice_writer_settings *settings = sink->settings;
     struct sluice_masters *masters = &series->masters;
-    const struct sluice_file_channel *channel = &series->channels[masters->channel];
+    const uint32_t c =
+        masters->backward ? series->channel_count - 1 - masters->channel : masters->channel;
+    const struct sluice_file_channel *channel = &series->channels[c];
     const struct sluice_master_input input = {
         .series = series->metadata,
         .metadata = &settings->metadata,
         .directory = sink->directories[masters->directory],
         .name = series->name,
-        .channel_index = masters->channel,
+        .channel_index = c,
         .dataset = channel->dataset,
         .dtype = channel->dtype,
         .files = masters->list,
@@ -97,7 +101,7 @@ static enum sluice_status begin_channel(struct sluice_open_series *series,
         .mode = settings->mode,
         .group = settings->group,
         .sync = settings->durable != SLUICE_DURABLE_NONE,
-        .ours = &masters->ours[masters->channel],
+        .ours = &masters->ours[c],
     };
     return sluice_master_begin(&input, &masters->job, error);
 }

@@ -50,7 +50,8 @@ struct sluice_masters {
     /* while they are written */
     struct sluice_master_file *list; /* NULL: they are not */
     size_t count;
-    uint32_t channel;
+    bool backward;                 /* the last channel first */
+    uint32_t channel;              /* how many of them are done */
     struct sluice_master_job *job; /* NULL: the channel is to be begun */
     int64_t took_ns;
 };
