@@ -131,25 +131,46 @@ static void *map_aligned(size_t bytes, size_t unit)
     return data;
 }
 
-enum sluice_status sluice_region_map(struct sluice_region *region, size_t bytes,
+/* Its pages come when they are touched. */
+static bool map_plain(struct sluice_region *region)
+{
+    const size_t unit =
+        region->bytes >= SLUICE_HUGE_PAGE_BYTES ? SLUICE_HUGE_PAGE_BYTES : SLUICE_SMALL_PAGE_BYTES;
+    region->mapped_bytes = round_up(region->bytes, SLUICE_SMALL_PAGE_BYTES);
+    region->data =
+        region->mapped_bytes < region->bytes ? NULL : map_aligned(region->mapped_bytes, unit);
+    return region->data != NULL;
+}
+
+static enum sluice_status map_region(struct sluice_region *region, size_t bytes, bool now,
                                      struct sluice_error *error)
 {
-    const bool large = bytes >= SLUICE_HUGE_PAGE_BYTES;
     *region = (struct sluice_region){.bytes = bytes};
     if (bytes == 0)
         return SLUICE_OK;
-    if (large && huge_pages() == SLUICE_HUGE_RESERVED && map_reserved(region))
+    if (bytes >= SLUICE_HUGE_PAGE_BYTES && huge_pages() == SLUICE_HUGE_RESERVED &&
+        map_reserved(region))
         return SLUICE_OK;
-    region->mapped_bytes = round_up(bytes, SLUICE_SMALL_PAGE_BYTES);
-    region->data = region->mapped_bytes < bytes
-                       ? NULL
-                       : map_aligned(region->mapped_bytes,
-                                     large ? SLUICE_HUGE_PAGE_BYTES : SLUICE_SMALL_PAGE_BYTES);
-    if (region->data != NULL &&
-        sluice_memory_prepare(region->data, region->mapped_bytes) == SLUICE_OK)
-        return SLUICE_OK;
+    if (map_plain(region)) {
+        if (!now)
+            mark_huge(region->data, region->mapped_bytes);
+        if (!now || sluice_memory_prepare(region->data, region->mapped_bytes) == SLUICE_OK)
+            return SLUICE_OK;
+    }
     sluice_region_unmap(region);
     return sluice_error_set(error, SLUICE_NO_MEMORY, "no memory for a region of %zu bytes", bytes);
+}
+
+enum sluice_status sluice_region_map(struct sluice_region *region, size_t bytes,
+                                     struct sluice_error *error)
+{
+    return map_region(region, bytes, true, error);
+}
+
+enum sluice_status sluice_region_map_later(struct sluice_region *region, size_t bytes,
+                                           struct sluice_error *error)
+{
+    return map_region(region, bytes, false, error);
 }
 
 void sluice_region_unmap(struct sluice_region *region)

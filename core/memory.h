@@ -51,6 +51,9 @@ struct sluice_region {
 /* Private memory of this process. NO_MEMORY with the size. */
 enum sluice_status sluice_region_map(struct sluice_region *region, size_t bytes,
                                      struct sluice_error *error);
+/* The same, but pages come when they are touched first: for what may never be used. */
+enum sluice_status sluice_region_map_later(struct sluice_region *region, size_t bytes,
+                                           struct sluice_error *error);
 void sluice_region_unmap(struct sluice_region *region);
 
 /* The same for memory that is there already (from malloc, or mapped and shared): asks for huge

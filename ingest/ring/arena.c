@@ -2,7 +2,8 @@
  *
  * Design: positions run free, so the bytes in use are a difference. A block that does not fit
  * before the end of the memory begins at its start; what it skips counts as a part of it. A queue
- * of blocks in the order of their taking says how far everything is free. */
+ * of blocks in the order of their taking says how far everything is free. When all of it is, it
+ * begins again at the start: little memory is touched where little is in use. */
 #include "ingest/ring/arena.h"
 
 #include <assert.h>
@@ -22,7 +23,7 @@ enum sluice_status sluice_arena_init(struct sluice_arena *arena,
     uint32_t capacity = 1;
     *arena = (struct sluice_arena){0};
     if (blocks_max == 0 || blocks_max > BLOCKS_MAX || memory->bytes == 0 ||
-        memory->bytes % SLUICE_ARENA_PIECE != 0 ||
+        memory->bytes % SLUICE_ARENA_ALIGN != 0 ||
         (uintptr_t)memory->data % SLUICE_ARENA_ALIGN != 0)
         return SLUICE_LIMIT;
     while (capacity < blocks_max)
@@ -54,17 +55,7 @@ bool sluice_arena_room(const struct sluice_arena *arena, size_t bytes)
         return false;
     const size_t size = round_up(bytes);
     const uint64_t begin = arena->head + skipped(arena, size);
-    const uint64_t tail = arena->first == arena->next ? begin : arena->tail;
-    return begin + size <= tail / SLUICE_ARENA_PIECE * SLUICE_ARENA_PIECE + arena->memory.bytes;
-}
-
-/* Up to the position. */
-static void enter_pieces(struct sluice_arena *arena, uint64_t end)
-{
-    const uint64_t count = arena->memory.bytes / SLUICE_ARENA_PIECE;
-    for (; arena->pieces_entered * SLUICE_ARENA_PIECE < end; arena->pieces_entered++)
-        if (arena->memory.filling != NULL)
-            arena->memory.filling(arena->memory.context, (uint32_t)(arena->pieces_entered % count));
+    return begin + size <= arena->tail + arena->memory.bytes;
 }
 
 uint8_t *sluice_arena_take(struct sluice_arena *arena, size_t bytes, uint32_t *block)
@@ -75,7 +66,6 @@ uint8_t *sluice_arena_take(struct sluice_arena *arena, size_t bytes, uint32_t *b
     arena->head += skipped(arena, size);
     uint8_t *data = arena->memory.data + arena->head % arena->memory.bytes;
     arena->head += size;
-    enter_pieces(arena, arena->head);
     memset(data + bytes, 0, size - bytes);
     *block = arena->next & arena->mask;
     arena->blocks[*block] = (struct sluice_arena_block){.end = arena->head};
@@ -89,4 +79,6 @@ void sluice_arena_give_back(struct sluice_arena *arena, uint32_t block)
     arena->blocks[block].free = true;
     while (arena->first != arena->next && arena->blocks[arena->first & arena->mask].free)
         arena->tail = arena->blocks[arena->first++ & arena->mask].end;
+    if (arena->first == arena->next)
+        arena->head = arena->tail = 0;
 }

@@ -133,11 +133,12 @@ enum sluice_status sluice_slots_use_arena(struct sluice_slots *slots, struct slu
 }
 
 /* What goes into the arena of an image; 0: it stays in its message. Small ones are packed by the
- * file driver, and a bare LZ4 block becomes a chunk only there. */
+ * file driver, and a bare LZ4 block becomes a chunk only there. But for bursts the writer takes the
+ * image from the message at once, while it is still in the cache. */
 static size_t arena_bytes(const struct sluice_slots *slots, const struct sluice_image *image)
 {
     size_t bytes = 0;
-    if (slots->arena == NULL)
+    if (!slots->in_burst || sluice_arena_avoided(slots->arena))
         return 0;
     for (uint32_t p = 0; p < image->plane_count; p++) {
         if (image->planes[p].encoding == SLUICE_ENCODING_LZ4_BLOCK)
@@ -170,10 +171,20 @@ static bool keep_words(struct sluice_slots *slots, uint32_t slot, size_t *used,
     return true;
 }
 
+/* When an image was accepted: one that waits alone is none. */
+static void note_burst(struct sluice_slots *slots)
+{
+    if (slots->arena == NULL || sluice_slots_used(slots) <= 1)
+        slots->in_burst = false;
+    else if (slots->bytes_used + sluice_arena_used(slots->arena) >= SLUICE_ARENA_BYTES_WAITING)
+        slots->in_burst = true;
+}
+
 bool sluice_slots_copy(struct sluice_slots *slots, uint32_t slot)
 {
     struct sluice_frame *frame = &slots->frames[slot];
     struct sluice_image *image = &frame->image;
+    note_burst(slots);
     const size_t bytes = arena_bytes(slots, image);
     struct sluice_span date = frame->series_date, names[SLUICE_PLANES_MAX];
     size_t used = 0;

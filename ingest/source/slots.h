@@ -19,6 +19,8 @@
 #define SLUICE_MESSAGE_BYTES_MIN 8192
 #define SLUICE_SLOT_NONE         UINT32_MAX
 #define SLUICE_SLOT_WORDS        512
+/* So much waits: a burst, for which the arena is used until nothing waits any more. */
+#define SLUICE_ARENA_BYTES_WAITING ((uint64_t)16 << 20)
 
 struct sluice_slots {
     uint32_t data_count, control_count;
@@ -32,6 +34,7 @@ struct sluice_slots {
     uint64_t *bytes; /* of bytes_used, by slot */
 
     struct sluice_arena *arena; /* borrowed; NULL: payloads stay in their messages */
+    bool in_burst;              /* payloads are to go there */
     uint32_t *blocks;           /* of the arena, by slot; SLUICE_ARENA_NONE */
     uint8_t *words; /* SLUICE_SLOT_WORDS a data slot: what a copied image keeps beside */
 };

@@ -113,6 +113,22 @@ class LiveMemory(e2e.Case):
             self.skipTest("no shared memory here")
         self.assertLess(self.disk_bytes, 4 << 20)  # of 49 MB: what came before the reader
 
+    def test_a_reader_that_comes_while_images_are_written_from_the_arena(self):
+        """Until then they are, in its whole size; from then on they are found in memory."""
+        for arena in ("0", "3MiB", "64MiB"):
+            with self.subTest(arena):
+                ingest = self.ingest(settings=[f"ring.arena_bytes={arena}"])
+                self.detector.send(e2e.start(SHAPE, "u2", COUNT), *messages()[:30])
+                reader = self.read()
+                first = [reader.next() for _ in range(25)]
+                self.detector.send(*messages()[30:], e2e.end())
+                lines, code = reader.rest()
+                self.assertEqual(code, 0, reader.said)
+                self.assertEqual(ingest.wait(), 0)
+                self.assert_exact(first + lines[:-1])
+                self.tearDown()
+                self.setUp()
+
     def test_off_there_is_no_feed_and_the_disk_is_read(self):
         ingest = self.burst("writer.live_memory_bytes=0")
         self.assertFalse(ingest.said(FEEDS))

@@ -23,7 +23,7 @@
 #include "tests/stress/stress.h"
 
 #define SLOTS       16
-#define ARENA_BYTES (2 * SLUICE_ARENA_PIECE)
+#define ARENA_BYTES ((size_t)2 << 20)
 #define IMAGE_MOST  200000
 #define KEPT        5 /* slots that the writer has in hand before one goes back */
 

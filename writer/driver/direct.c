@@ -25,6 +25,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/atomics.h"
 #include "core/file.h"
 #include "core/log.h"
 #include "writer/driver/extents.h"
@@ -433,13 +434,18 @@ void sluice_direct_expect(struct sluice_direct *direct, const void *payload, siz
 {
     direct->expected = payload;
     direct->expected_bytes = bytes;
-    direct->expected_lent = lent;
+    direct->expected_lent = lent && !sluice_load_relaxed(&direct->stages.readers);
 }
 
 uint8_t *sluice_direct_arena(struct sluice_direct *direct, size_t *bytes)
 {
     *bytes = direct->stages.arena != NULL ? direct->stages.arena_bytes : 0;
     return direct->stages.arena;
+}
+
+const _Atomic bool *sluice_direct_fed(const struct sluice_direct *direct)
+{
+    return &direct->stages.readers;
 }
 
 uint64_t sluice_direct_lent(const struct sluice_direct *direct)
@@ -472,6 +478,7 @@ void sluice_direct_tell_visible(struct sluice_direct *direct)
 {
     if (direct == NULL)
         return;
+    sluice_stages_look(&direct->stages);
     for (const struct direct_file *file = direct->files; file != NULL; file = file->next)
         sluice_feed_flushed(&direct->stages.feed, file->slot);
 }

@@ -56,6 +56,9 @@ void sluice_direct_expect(struct sluice_direct *direct, const void *payload, siz
 /* Memory for payloads that will be lent, in huge pages where there are any. NULL: none was wanted.
  * As long-lived as the driver. */
 uint8_t *sluice_direct_arena(struct sluice_direct *direct, size_t *bytes);
+/* Set while live readers are there: what is lent then is copied all the same, to where they find
+ * it, so it had better not be made. Read by any thread. */
+const _Atomic bool *sluice_direct_fed(const struct sluice_direct *direct);
 /* What was lent so far has come back when sluice_direct_returned is not less than this. */
 uint64_t sluice_direct_lent(const struct sluice_direct *direct);
 uint64_t sluice_direct_returned(struct sluice_direct *direct);

@@ -25,6 +25,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "core/atomics.h"
 #include "core/copy.h"
 #include "core/file.h"
 #include "core/log.h"
@@ -34,8 +35,8 @@
 
 static void init_ring(struct sluice_stages *stages)
 {
-    const struct iovec memory[] = {{stages->memory, BASE_BYTES},
-                                   {stages->arena, stages->arena_bytes}};
+    /* Not the arena: that would fault it in. */
+    const struct iovec memory = {stages->memory, BASE_BYTES};
     int result = io_uring_queue_init(REQUESTS_MAX, &stages->ring, IORING_SETUP_COOP_TASKRUN);
     if (result == -EINVAL) /* an older kernel */
         result = io_uring_queue_init(REQUESTS_MAX, &stages->ring, 0);
@@ -47,8 +48,7 @@ static void init_ring(struct sluice_stages *stages)
                            strerror(-result));
         return;
     }
-    stages->registered =
-        io_uring_register_buffers(&stages->ring, memory, stages->arena != NULL ? 2 : 1) == 0;
+    stages->registered = io_uring_register_buffers(&stages->ring, &memory, 1) == 0;
 }
 
 /* Shared memory with room for what live readers may still want. */
@@ -89,7 +89,8 @@ static enum sluice_status map_memory(struct sluice_stages *stages, struct sluice
     }
     if (stages->arena_bytes == 0)
         return SLUICE_OK;
-    enum sluice_status status = sluice_region_map(&stages->region, stages->arena_bytes, error);
+    enum sluice_status status =
+        sluice_region_map_later(&stages->region, stages->arena_bytes, error);
     if (status != SLUICE_OK)
         sluice_error_prefix(error, "ring.arena_bytes");
     stages->arena = stages->region.data;
@@ -214,21 +215,13 @@ static struct sluice_stage *take_free(struct sluice_stages *stages)
     return stage;
 }
 
-/* Codec workers lend memory of their own. */
-static bool is_arena(const struct sluice_stages *stages, const uint8_t *data)
-{
-    const uintptr_t from = (uintptr_t)stages->arena, at = (uintptr_t)data;
-    return stages->arena != NULL && at >= from && at < from + stages->arena_bytes;
-}
-
 static void request(struct sluice_stages *stages, struct sluice_stage *stage)
 {
     struct io_uring_sqe *entry = io_uring_get_sqe(&stages->ring);
     int fd = stage->target->direct_fd;
     unsigned bytes = (unsigned)stage->sent;
-    if (stages->registered &&
-        (stage->loan != 0 ? is_arena(stages, stage->data) : stage->index < SLUICE_STAGES))
-        io_uring_prep_write_fixed(entry, fd, stage->data, bytes, stage->base, stage->loan != 0);
+    if (stages->registered && stage->loan == 0 && stage->index < SLUICE_STAGES)
+        io_uring_prep_write_fixed(entry, fd, stage->data, bytes, stage->base, 0);
     else
         io_uring_prep_write(entry, fd, stage->data, bytes, stage->base);
     io_uring_sqe_set_data(entry, stage);
@@ -316,11 +309,17 @@ static void begin(struct sluice_stages *stages, struct sluice_target *target, ui
     target->filling = stage;
 }
 
+void sluice_stages_look(struct sluice_stages *stages)
+{
+    sluice_store_relaxed(&stages->readers, sluice_feed_has_readers(&stages->feed));
+}
+
 /* Loans lie in memory that readers have no part of. */
 static void tell_readers(struct sluice_stages *stages, struct sluice_stage *stage)
 {
+    sluice_stages_look(stages);
     stage->fed = stage->loan == 0 && stage->target->file.birth_ns != 0 &&
-                 sluice_feed_has_readers(&stages->feed);
+                 sluice_load_relaxed(&stages->readers);
     if (stage->fed)
         sluice_feed_publish(&stages->feed, stage->index, &stage->target->file, stage->base,
                             stage->fill);

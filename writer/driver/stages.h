@@ -60,6 +60,7 @@ struct sluice_stages {
     bool registered; /* buffers are known to the kernel */
     bool refusal_told;
     uint8_t *memory;
+    _Atomic bool readers;       /* somebody follows: then nothing is lent, for it is not fed */
     struct sluice_feed feed;    /* owns the memory when it is open */
     unsigned count;             /* that there may be */
     unsigned made;              /* that there are */
@@ -106,6 +107,8 @@ uint64_t sluice_stages_returned(struct sluice_stages *stages);
 /* Loans are in flight; waits for the next piece that is written. */
 bool sluice_stages_flying(const struct sluice_stages *stages);
 void sluice_stages_wait(struct sluice_stages *stages);
+/* Asks the feed anew whether there are live readers; so does each piece that is sent. */
+void sluice_stages_look(struct sluice_stages *stages);
 /* Sends the target's loans, also what would make a larger piece later, and waits for them. */
 void sluice_stages_recall(struct sluice_stages *stages, struct sluice_target *target);
 /* Sends what the target's piece holds: past the cache when it is full, else (the end of a flush,

@@ -101,8 +101,10 @@ struct sluice_arena_memory sluice_writer_arena(struct sluice_writer *writer)
 {
     struct sluice_direct *direct = writer->sink.direct;
     struct sluice_arena_memory memory = {0};
-    if (direct != NULL)
+    if (direct != NULL) {
         memory.data = sluice_direct_arena(direct, &memory.bytes);
+        memory.avoid = sluice_direct_fed(direct);
+    }
     return memory;
 }
 

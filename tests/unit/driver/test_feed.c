@@ -297,6 +297,25 @@ static void with_a_reader_the_last_pieces_stay(void **state)
     close_stages(&stages, &target);
 }
 
+/* Nothing of it would be found in memory. */
+static void what_is_lent_is_known_to_be_unwanted_while_there_is_a_reader(void **state)
+{
+    (void)state;
+    struct sluice_stages stages;
+    struct sluice_target target;
+    open_stages(&stages, &target);
+    assert_false(stages.readers);
+    int reader = read_lock(&stages.feed);
+    sluice_stages_look(&stages);
+    assert_true(stages.readers);
+    close(reader);
+    assert_true(stages.readers); /* until somebody looks, as every piece does */
+    send_pieces(&stages, &target, 0, 1);
+    assert_false(stages.readers);
+    assert_int_equal(count_told(&stages, 0), 0);
+    close_stages(&stages, &target);
+}
+
 static void where_memory_ends_the_pieces_that_there_are_go_round(void **state)
 {
     (void)state;
@@ -332,6 +351,7 @@ int main(void)
         TEST(without_shared_memory_the_writer_goes_on),
         TEST(without_readers_no_more_memory_is_taken_and_nothing_told),
         TEST(with_a_reader_the_last_pieces_stay),
+        TEST(what_is_lent_is_known_to_be_unwanted_while_there_is_a_reader),
         TEST(where_memory_ends_the_pieces_that_there_are_go_round),
     };
     return exit_status(cmocka_run_group_tests_name("driver: feed", tests, NULL, NULL));

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The arena: what is taken is zero behind its contents, lies apart from all that is in use, and
- * follows the one before it; room comes back in order; pieces are entered when nothing is in them.
- */
+ * follows the one before it; room comes back in order. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,31 +15,19 @@
 
 #include "ingest/ring/arena.h"
 
-#define PIECES 4u
-#define BYTES  (PIECES * SLUICE_ARENA_PIECE)
-#define PAGE   SLUICE_ARENA_ALIGN
+#define QUARTER ((size_t)1 << 20)
+#define BYTES   (4 * QUARTER)
+#define PAGE    SLUICE_ARENA_ALIGN
 
 static uint8_t *memory;
 static struct sluice_arena arena;
-static uint32_t entered[64], entered_count;
-static uint32_t users[PIECES]; /* blocks in use, by piece */
-
-static void note_piece(void *context, uint32_t piece)
-{
-    assert_ptr_equal(context, &arena);
-    assert_true(piece < PIECES);
-    assert_int_equal(users[piece], 0);
-    entered[entered_count++ % 64] = piece;
-}
 
 static int start(void **state)
 {
     (void)state;
     memory = aligned_alloc(PAGE, BYTES);
     memset(memory, 0xaa, BYTES);
-    memset(users, 0, sizeof(users));
-    entered_count = 0;
-    const struct sluice_arena_memory given = {memory, BYTES, note_piece, &arena};
+    const struct sluice_arena_memory given = {.data = memory, .bytes = BYTES};
     return sluice_arena_init(&arena, &given, 16) == SLUICE_OK ? 0 : -1;
 }
 
@@ -73,43 +60,27 @@ static void blocks_follow_each_other_in_whole_pages_that_are_zero_behind_them(vo
 static void room_comes_back_behind_the_oldest_block_in_use(void **state)
 {
     (void)state;
-    uint32_t block[PIECES], more;
-    for (uint32_t i = 0; i < PIECES; i++)
-        assert_non_null(sluice_arena_take(&arena, SLUICE_ARENA_PIECE, &block[i]));
+    uint32_t block[4], more;
+    for (uint32_t i = 0; i < 4; i++)
+        assert_non_null(sluice_arena_take(&arena, QUARTER, &block[i]));
     assert_false(sluice_arena_room(&arena, 1));
     assert_null(sluice_arena_take(&arena, 1, &more));
     sluice_arena_give_back(&arena, block[1]);
     assert_null(sluice_arena_take(&arena, 1, &more));
     sluice_arena_give_back(&arena, block[0]);
-    assert_true(sluice_arena_room(&arena, 2 * SLUICE_ARENA_PIECE));
-    assert_false(sluice_arena_room(&arena, 2 * SLUICE_ARENA_PIECE + 1));
+    assert_true(sluice_arena_room(&arena, 2 * QUARTER));
+    assert_false(sluice_arena_room(&arena, 2 * QUARTER + 1));
     assert_ptr_equal(sluice_arena_take(&arena, 5, &more), memory);
-}
-
-static void a_piece_is_filled_again_only_when_all_of_it_is_free(void **state)
-{
-    (void)state;
-    uint32_t half[2], rest, more;
-    assert_non_null(sluice_arena_take(&arena, SLUICE_ARENA_PIECE / 2, &half[0]));
-    assert_non_null(sluice_arena_take(&arena, SLUICE_ARENA_PIECE / 2, &half[1]));
-    assert_non_null(sluice_arena_take(&arena, 3 * SLUICE_ARENA_PIECE, &rest));
-    assert_int_equal(entered_count, PIECES);
-    sluice_arena_give_back(&arena, half[0]);
-    assert_null(sluice_arena_take(&arena, 1, &more));
-    sluice_arena_give_back(&arena, half[1]);
-    assert_non_null(sluice_arena_take(&arena, 1, &more));
-    assert_int_equal(entered_count, PIECES + 1);
-    assert_int_equal(entered[PIECES], 0);
 }
 
 static void what_does_not_fit_before_the_end_begins_at_the_start(void **state)
 {
     (void)state;
     uint32_t block, last;
-    assert_non_null(sluice_arena_take(&arena, 3 * SLUICE_ARENA_PIECE, &block));
-    assert_null(sluice_arena_take(&arena, 2 * SLUICE_ARENA_PIECE, &last));
+    assert_non_null(sluice_arena_take(&arena, 3 * QUARTER, &block));
+    assert_null(sluice_arena_take(&arena, 2 * QUARTER, &last));
     sluice_arena_give_back(&arena, block);
-    assert_ptr_equal(sluice_arena_take(&arena, 2 * SLUICE_ARENA_PIECE, &last), memory);
+    assert_ptr_equal(sluice_arena_take(&arena, 2 * QUARTER, &last), memory);
     sluice_arena_give_back(&arena, last);
     assert_int_equal(sluice_arena_used(&arena), 0);
     /* All of it, from wherever the ring stands. */
@@ -135,11 +106,11 @@ static void memory_that_cannot_be_used_is_refused(void **state)
 {
     (void)state;
     struct sluice_arena other;
-    struct sluice_arena_memory bad = {memory + 1, BYTES, NULL, NULL};
+    struct sluice_arena_memory bad = {.data = memory + 1, .bytes = BYTES};
     assert_int_equal(sluice_arena_init(&other, &bad, 4), SLUICE_LIMIT);
-    bad = (struct sluice_arena_memory){memory, BYTES - PAGE, NULL, NULL};
+    bad = (struct sluice_arena_memory){.data = memory, .bytes = BYTES - 1};
     assert_int_equal(sluice_arena_init(&other, &bad, 4), SLUICE_LIMIT);
-    bad = (struct sluice_arena_memory){memory, 0, NULL, NULL};
+    bad = (struct sluice_arena_memory){.data = memory};
     assert_int_equal(sluice_arena_init(&other, &bad, 4), SLUICE_LIMIT);
     assert_null(sluice_arena_take(&arena, 0, &(uint32_t){0}));
 }
@@ -150,14 +121,6 @@ struct live {
     uint32_t block;
     uint8_t value;
 };
-
-static void use(const struct live *one, int change)
-{
-    size_t first = (size_t)(one->data - memory) / SLUICE_ARENA_PIECE;
-    size_t last = ((size_t)(one->data - memory) + one->bytes - 1) / SLUICE_ARENA_PIECE;
-    for (size_t p = first; p <= last; p++)
-        users[p] += (uint32_t)change;
-}
 
 /* Random blocks, given back in random order: whatever is in use keeps its contents. */
 static void no_block_lies_in_another_in_any_order(void **state)
@@ -173,7 +136,6 @@ static void no_block_lies_in_another_in_any_order(void **state)
         if (count < 16 && rand_r(&seed) % 2 == 0 &&
             (one.data = sluice_arena_take(&arena, bytes, &one.block)) != NULL) {
             one.data[0] = one.data[bytes / 2] = one.data[bytes - 1] = one.value;
-            use(&one, 1);
             live[count++] = one;
             taken++;
         } else if (count > 0) {
@@ -182,7 +144,6 @@ static void no_block_lies_in_another_in_any_order(void **state)
             assert_int_equal(gone.data[0], gone.value);
             assert_int_equal(gone.data[gone.bytes / 2], gone.value);
             assert_int_equal(gone.data[gone.bytes - 1], gone.value);
-            use(&gone, -1);
             live[k] = live[--count];
             sluice_arena_give_back(&arena, gone.block);
         }
@@ -196,7 +157,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(blocks_follow_each_other_in_whole_pages_that_are_zero_behind_them),
         TEST(room_comes_back_behind_the_oldest_block_in_use),
-        TEST(a_piece_is_filled_again_only_when_all_of_it_is_free),
         TEST(what_does_not_fit_before_the_end_begins_at_the_start),
         TEST(there_are_no_more_blocks_than_were_asked_for),
         TEST(memory_that_cannot_be_used_is_refused),

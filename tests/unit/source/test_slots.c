@@ -126,19 +126,25 @@ static void control_slots_are_there_when_data_slots_are_not(void **state)
 
 /* ---- the arena ---- */
 
-#define ARENA_BYTES (4 * SLUICE_ARENA_PIECE)
+#define ARENA_BYTES ((size_t)4 << 20)
 #define PLANE_BYTES ((size_t)150001)
 
 static struct sluice_arena arena;
 static uint8_t *arena_memory;
+static _Atomic bool avoid;
 
+/* So much waits already, in slot 0, that the next image is for the arena. */
 static void open_with_arena(struct sluice_slots *slots)
 {
+    avoid = false;
     arena_memory = aligned_alloc(SLUICE_ARENA_ALIGN, ARENA_BYTES);
-    const struct sluice_arena_memory memory = {.data = arena_memory, .bytes = ARENA_BYTES};
+    const struct sluice_arena_memory memory = {
+        .data = arena_memory, .bytes = ARENA_BYTES, .avoid = &avoid};
     assert_int_equal(sluice_arena_init(&arena, &memory, 16), SLUICE_OK);
-    assert_int_equal(sluice_slots_init(slots, 8, 64 << 20, 64), SLUICE_OK);
+    assert_int_equal(sluice_slots_init(slots, 16, 64 << 20, 64), SLUICE_OK);
     assert_int_equal(sluice_slots_use_arena(slots, &arena), SLUICE_OK);
+    struct sluice_message message = message_of(SLUICE_ARENA_BYTES_WAITING);
+    sluice_slots_accept(slots, &message);
 }
 
 static void close_with_arena(struct sluice_slots *slots)
@@ -177,9 +183,10 @@ static void a_large_image_moves_into_the_arena_and_its_message_is_freed(void **s
     const uint32_t slot = accept_image(&slots, PLANE_BYTES, SLUICE_ENCODING_BSLZ4);
     const struct sluice_frame *frame = &slots.frames[slot];
     const struct sluice_plane *planes = frame->image.planes;
+    const uint64_t others = slots.bytes_used - slots.bytes[slot];
     assert_true(sluice_slots_copy(&slots, slot));
     assert_int_equal(slots.messages[slot].part_count, 0);
-    assert_int_equal(slots.bytes_used, 0);
+    assert_int_equal(slots.bytes_used, others);
     assert_ptr_equal(planes[0].payload.data, arena_memory);
     assert_ptr_equal(planes[1].payload.data, arena_memory + PLANE_BYTES);
     for (size_t i = 0; i < 2 * PLANE_BYTES; i++)
@@ -217,6 +224,52 @@ static void other_images_stay_in_their_messages(void **state)
     close_with_arena(&slots);
 }
 
+static uint32_t accept_large(struct sluice_slots *slots)
+{
+    return accept_image(slots, PLANE_BYTES, SLUICE_ENCODING_BSLZ4);
+}
+
+static void the_arena_is_used_from_when_much_waits_until_nothing_does(void **state)
+{
+    (void)state;
+    struct sluice_slots slots;
+    open_with_arena(&slots);
+    sluice_slots_reclaim(&slots, 0);
+    const uint32_t first = accept_large(&slots), second = accept_large(&slots);
+    check_stays(&slots, first);
+    check_stays(&slots, second);
+    struct sluice_message message = message_of(SLUICE_ARENA_BYTES_WAITING);
+    const uint32_t much = sluice_slots_accept(&slots, &message);
+    const uint32_t third = accept_large(&slots);
+    assert_true(sluice_slots_copy(&slots, third));
+    sluice_slots_reclaim(&slots, much);
+    sluice_slots_reclaim(&slots, first);
+    sluice_slots_reclaim(&slots, second);
+    const uint32_t fourth = accept_large(&slots);
+    assert_true(sluice_slots_copy(&slots, fourth)); /* the third one waits */
+    sluice_slots_reclaim(&slots, third);
+    sluice_slots_reclaim(&slots, fourth);
+    check_stays(&slots, accept_large(&slots));
+    close_with_arena(&slots);
+}
+
+static void while_the_arena_is_avoided_images_stay_and_wait_for_no_room(void **state)
+{
+    (void)state;
+    struct sluice_slots slots;
+    open_with_arena(&slots);
+    uint32_t slot = accept_image(&slots, 3 * PLANE_BYTES, SLUICE_ENCODING_BSLZ4);
+    while (sluice_slots_copy(&slots, slot))
+        slot = accept_image(&slots, 3 * PLANE_BYTES, SLUICE_ENCODING_BSLZ4);
+    assert_true(sluice_slots_wait(&slots, &slots.frames[slot].image));
+    avoid = true;
+    assert_false(sluice_slots_wait(&slots, &slots.frames[slot].image));
+    check_stays(&slots, slot);
+    avoid = false;
+    assert_true(sluice_slots_wait(&slots, &slots.frames[slot].image));
+    close_with_arena(&slots);
+}
+
 static void an_image_waits_while_the_arena_is_full(void **state)
 {
     (void)state;
@@ -230,8 +283,6 @@ static void an_image_waits_while_the_arena_is_full(void **state)
     const struct sluice_image *image = &slots.frames[slot[count]].image;
     assert_true(sluice_slots_wait(&slots, image));
     sluice_slots_reclaim(&slots, slot[0]);
-    assert_true(sluice_slots_wait(&slots, image)); /* not yet two whole pieces */
-    sluice_slots_reclaim(&slots, slot[1]);
     assert_false(sluice_slots_wait(&slots, image));
     assert_true(sluice_slots_copy(&slots, slot[count]));
     close_with_arena(&slots);
@@ -248,6 +299,8 @@ int main(void)
         cmocka_unit_test(control_slots_are_there_when_data_slots_are_not),
         cmocka_unit_test(a_large_image_moves_into_the_arena_and_its_message_is_freed),
         cmocka_unit_test(other_images_stay_in_their_messages),
+        cmocka_unit_test(the_arena_is_used_from_when_much_waits_until_nothing_does),
+        cmocka_unit_test(while_the_arena_is_avoided_images_stay_and_wait_for_no_room),
         cmocka_unit_test(an_image_waits_while_the_arena_is_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
