@@ -207,7 +207,8 @@ static enum sluice_status prefer_node(int node, struct sluice_error *error)
         return sluice_error_set(error, SLUICE_CONFIG, "memory.numa_node: there is no node %d",
                                 node);
     mask[(unsigned)node / WORD_BITS] = 1UL << ((unsigned)node % WORD_BITS);
-    if (syscall(SYS_set_mempolicy, POLICY_PREFERRED, mask, (unsigned long)NODES_MAX) == 0)
+    /* The kernel takes one bit less than it is told. */
+    if (syscall(SYS_set_mempolicy, POLICY_PREFERRED, mask, (unsigned long)NODES_MAX + 1) == 0)
         return SLUICE_OK;
     if (errno == ENOSYS || errno == EPERM) {
         sluice_log_warning("memory",

@@ -154,6 +154,10 @@ static void a_node_that_does_not_exist_is_a_configuration_error(void **state)
     sluice_error_clear(&error);
     assert_int_equal(sluice_memory_configure(&settings, &error), SLUICE_CONFIG);
     assert_non_null(strstr(error.message, "memory.numa_node"));
+    settings.numa_node = 1022; /* refused, or taken where there are no policies: so is the last */
+    const enum sluice_status status = sluice_memory_configure(&settings, &error);
+    settings.numa_node = 1023;
+    assert_int_equal(sluice_memory_configure(&settings, &error), status);
     settings.numa_node = -1;
     assert_int_equal(sluice_memory_configure(&settings, &error), SLUICE_OK);
 }
