@@ -6,13 +6,16 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PATH_BYTES  4096
-#define GROUP_BYTES 65536 /* of an entry: a group may have many members */
+#define PATH_BYTES         4096
+#define GROUP_BYTES        65536 /* of an entry: a group may have many members */
+#define CLOSER_STACK_BYTES ((size_t)256 * 1024)
 
 int sluice_write_fully(int fd, const void *data, size_t bytes, uint64_t position)
 {
@@ -28,6 +31,31 @@ int sluice_write_fully(int fd, const void *data, size_t bytes, uint64_t position
         bytes -= (size_t)written;
     }
     return 0;
+}
+
+static void *close_it(void *fd)
+{
+    close((int)(intptr_t)fd);
+    return NULL;
+}
+
+void sluice_close_aside(int fd)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    sigset_t all, before;
+    if (pthread_attr_init(&attributes) != 0) {
+        close(fd);
+        return;
+    }
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attributes, CLOSER_STACK_BYTES);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* inherited: signals are for others */
+    if (pthread_create(&thread, &attributes, close_it, (void *)(intptr_t)fd) != 0)
+        close(fd);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
 }
 
 static bool is_directory(const char *path)

@@ -21,6 +21,10 @@ int sluice_write_fully(int fd, const void *data, size_t bytes, uint64_t position
 enum sluice_status sluice_make_directories(const char *path, mode_t mode, const gid_t *group,
                                            struct sluice_error *error);
 
+/* Closes it on a thread of its own, for the last descriptor of a file without a name: its blocks
+ * are given back then, and a disk that is told of them (mount option discard) may be waited for. */
+void sluice_close_aside(int fd);
+
 /* By name or by number; a name goes first. False: there is none. */
 bool sluice_find_group(const char *name, gid_t *group);
 

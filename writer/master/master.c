@@ -186,6 +186,20 @@ static enum sluice_status sync_directory(const char *path, struct sluice_error *
     return SLUICE_OK;
 }
 
+/* Whoever lets go of the old master last gives its blocks back. A rename would do that with the
+ * directory locked (4 ms were measured on a disk that is told of free blocks), where readers wait
+ * that list it; so somebody else does. */
+static enum sluice_status replace(const char *temporary, const char *path,
+                                  struct sluice_error *error)
+{
+    int replaced = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    int code = rename(temporary, path) != 0 ? errno : 0;
+    if (replaced >= 0)
+        sluice_close_aside(replaced);
+    return code == 0 ? SLUICE_OK
+                     : sluice_error_errno(error, SLUICE_IO, code, "cannot rename %s", temporary);
+}
+
 /* The first time the name must be free: chosen long ago, it may have been taken meanwhile. A link
  * is what fails then; where the file system has none, looking must do. */
 static enum sluice_status put_in_place(const char *temporary, const char *path, bool ours,
@@ -198,9 +212,7 @@ static enum sluice_status put_in_place(const char *temporary, const char *path, 
     if (!ours && (errno == EEXIST || access(path, F_OK) == 0))
         return sluice_error_set(error, SLUICE_EXISTS,
                                 "the file is there and not of this series: it is left alone");
-    if (rename(temporary, path) != 0)
-        return sluice_error_errno(error, SLUICE_IO, errno, "cannot rename %s", temporary);
-    return SLUICE_OK;
+    return replace(temporary, path, error);
 }
 
 /* The temporary file takes its name. */
