@@ -106,6 +106,7 @@ static enum sluice_status encode_bslz4(struct output *out, const uint8_t *pixels
     size_t left = pixel_bytes - tail_bytes;
 
     write_header(out, pixel_bytes, SLUICE_BSLZ4_BLOCK_BYTES);
+    sluice_lz4_encode_begin(&working->encoder);
     while (left > 0) {
         size_t bytes = left < SLUICE_BSLZ4_BLOCK_BYTES ? left : SLUICE_BSLZ4_BLOCK_BYTES;
         enum sluice_status status = write_planes(out, pixels, bytes, element_bytes, working);

@@ -7,8 +7,9 @@
  *   - stretches that are as in the plane before: a match at the offset of one plane
  *   - the planes above the highest bit that any pixel has, all as the last one: one match
  *
- * The result is an LZ4 block like any other. Kernels for each level of core/cpu.h compare; one
- * plain function writes the sequences. Blocks of at most SLUICE_BSLZ4_BLOCK_BYTES. Re-entrant. */
+ * Where that misses much, liblz4 is asked too. The result is an LZ4 block like any other. Kernels
+ * for each level of core/cpu.h compare; one plain function writes the sequences. Blocks of at most
+ * SLUICE_BSLZ4_BLOCK_BYTES. Re-entrant. */
 #ifndef SLUICE_CORE_CODEC_LZ4_ENCODE_H
 #define SLUICE_CORE_CODEC_LZ4_ENCODE_H
 
@@ -35,16 +36,22 @@ struct sluice_lz4_runs {
     uint64_t start[SLUICE_LZ4_WORDS + SLUICE_LZ4_SPARES]; /* 3 `same` or 12 `above` begin here */
 };
 
-/* What one block needs. Zeroed memory is not necessary. */
+/* What one block needs, and what is known of the image. Zeroed memory is not necessary. */
 struct sluice_lz4_encoder {
     uint8_t before[SLUICE_LZ4_MARGIN];
     uint8_t data[SLUICE_BSLZ4_BLOCK_BYTES]; /* the planes */
     uint8_t behind[SLUICE_LZ4_MARGIN];
     struct sluice_lz4_runs runs;
+    /* of the image: blocks so far; of those that told whether liblz4 is worth it, bytes as we
+     * write them, and as the shorter one is */
+    uint64_t blocks, ours, shorter;
     /* for blocks that liblz4 does better */
     LZ4_stream_t lz4;
     uint8_t other[LZ4_COMPRESSBOUND(SLUICE_BSLZ4_BLOCK_BYTES)];
 };
+
+/* Before the first block of an image: its bytes then depend on nothing that was before it. */
+void sluice_lz4_encode_begin(struct sluice_lz4_encoder *encoder);
 
 /* One bslz4 block of `bytes` pixels (a multiple of 8 elements of 1, 2, 4 or 8 bytes) as an LZ4
  * block. Its length, at most LZ4_compressBound(bytes); `out` has room for that and the slack. */
