@@ -155,6 +155,16 @@ class LiveMemory(e2e.Case):
         self.assertEqual(lines[-1]["summary"]["bad"], 0, lines[-1])
         self.assertEqual(sum("image" in line for line in lines), 900)
 
+    def test_who_cannot_reach_the_files_cannot_read_the_feed(self):
+        for directory, made, mode in ((0o700, "0755", 0o600), (0o755, "0700", 0o600)):
+            with self.subTest(directory=directory, made=made):
+                os.chmod(self.directory, directory)
+                ingest = self.ingest(settings=["writer.mode=0644", f"writer.directory_mode={made}"])
+                for feed in glob.glob(f"{FEEDS}{ingest.process.pid}-*"):
+                    self.assertEqual(os.stat(feed).st_mode & 0o777, mode)
+                ingest.signal(signal.SIGTERM)
+                ingest.wait()
+
     def test_through_the_page_cache(self):
         ingest = self.burst("writer.io=cached")
         self.assertFalse(ingest.said(FEEDS))

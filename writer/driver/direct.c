@@ -121,7 +121,8 @@ static H5FD_t *open_file(const char *path, unsigned flags, hid_t access, haddr_t
     file->direct = *direct;
     file->target.fd = fd;
     file->target.direct_fd = open_direct(*direct, path);
-    file->target.file = sluice_feed_file_of(fd);
+    if (sluice_feed_may_tell(&file->direct->stages.feed, fd, path))
+        file->target.file = sluice_feed_file_of(fd);
     file->slot = sluice_feed_list(&file->direct->stages.feed, &file->target.file);
     file->extents.fd = fd;
     file->extents.physical = (uint64_t)there.st_size;

@@ -49,19 +49,77 @@ static void remove_leftovers(const char *path)
     closedir(directory);
 }
 
+/* Interrupted also by a stop that a debugger or a shell makes. 0 or errno. */
+static int take_memory(int fd, off_t position, off_t bytes)
+{
+    int code;
+    do
+        code = posix_fallocate(fd, position, bytes);
+    while (code == EINTR);
+    return code;
+}
+
+static bool passes(const char *directory, gid_t group, uint32_t *read)
+{
+    struct stat there;
+    if (stat(directory, &there) != 0)
+        return false;
+    if ((there.st_mode & S_IXOTH) == 0)
+        *read &= ~(uint32_t)S_IROTH;
+    if ((there.st_mode & (there.st_gid == group ? S_IXGRP : S_IXOTH)) == 0)
+        *read &= ~(uint32_t)S_IRGRP;
+    return true;
+}
+
+uint32_t sluice_feed_reach(const char *path, gid_t group)
+{
+    char directory[4096];
+    uint32_t read = S_IRGRP | S_IROTH;
+    const size_t length = strlen(path);
+    if (path[0] != '/' || length >= sizeof(directory))
+        return 0;
+    memcpy(directory, path, length + 1);
+    for (size_t end = length; end > 0; end--) {
+        if (directory[end] != '/' && directory[end] != '\0')
+            continue;
+        directory[end] = '\0';
+        if (!passes(directory, group, &read))
+            return 0;
+    }
+    return passes("/", group, &read) ? read : 0;
+}
+
+bool sluice_feed_may_tell(const struct sluice_feed *feed, int data_fd, const char *path)
+{
+    struct stat ours, data;
+    char directory[4096];
+    const char *slash = strrchr(path, '/');
+    if (feed->memory == NULL || fstat(feed->fd, &ours) != 0 || fstat(data_fd, &data) != 0)
+        return false;
+    const uint32_t wanted = ours.st_mode & (S_IRGRP | S_IROTH);
+    if (wanted == 0)
+        return true;
+    if ((wanted & ~data.st_mode) != 0 || ((wanted & S_IRGRP) != 0 && data.st_gid != ours.st_gid) ||
+        slash == NULL)
+        return false;
+    snprintf(directory, sizeof(directory), "%.*s", (int)(slash - path), path);
+    return (wanted & ~sluice_feed_reach(directory, ours.st_gid)) == 0;
+}
+
 /* A nameless file of that size, with the permissions of the data files. 0 or errno. */
 static int make_file(struct sluice_feed *feed, const struct sluice_feed_settings *settings)
 {
     feed->fd = open(settings->directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (feed->fd < 0)
         return errno;
+    mode_t mode = (settings->mode & 0444) | 0600;
     if (settings->group != NULL && fchown(feed->fd, (uid_t)-1, *settings->group) != 0)
-        return errno;
-    if (fchmod(feed->fd, (settings->mode & 0444) | 0600) != 0)
+        mode &= ~(mode_t)S_IRGRP; /* of a directory's group we need not be */
+    if (fchmod(feed->fd, mode) != 0)
         return errno;
     if (ftruncate(feed->fd, (off_t)feed->bytes) != 0 || flock(feed->fd, LOCK_EX | LOCK_NB) != 0)
         return errno;
-    return posix_fallocate(feed->fd, 0, (off_t)sluice_feed_pieces_offset(feed->piece_count));
+    return take_memory(feed->fd, 0, (off_t)sluice_feed_pieces_offset(feed->piece_count));
 }
 
 static int map_file(struct sluice_feed *feed, uint32_t piece_bytes)
@@ -145,7 +203,7 @@ bool sluice_feed_prepare(struct sluice_feed *feed, uint32_t first, uint32_t coun
     const size_t bytes = (size_t)count * piece_bytes;
     if (bytes == 0)
         return false;
-    return posix_fallocate(feed->fd, from - (uint8_t *)feed->header, (off_t)bytes) == 0 &&
+    return take_memory(feed->fd, from - (uint8_t *)feed->header, (off_t)bytes) == 0 &&
            sluice_memory_prepare(from, bytes) == SLUICE_OK;
 }
 

@@ -35,7 +35,7 @@ struct sluice_feed {
 struct sluice_feed_settings {
     const char *directory; /* SLUICE_FEED_DIRECTORY */
     uint64_t bytes;        /* that are kept for readers; 0: no feed */
-    uint32_t mode;         /* of the data files: who may read them may read the feed */
+    uint32_t mode;         /* of the data files, less those who cannot reach them */
     const gid_t *group;    /* of the data files; NULL: ours */
 };
 
@@ -45,6 +45,12 @@ enum sluice_status sluice_feed_open(struct sluice_feed *feed,
                                     uint32_t piece_count, uint32_t piece_bytes,
                                     struct sluice_error *error);
 void sluice_feed_close(struct sluice_feed *feed);
+
+/* S_IRGRP, S_IROTH, both or none: who gets through all directories down to this absolute path,
+ * which is a directory, as a member of the group and as anybody. */
+uint32_t sluice_feed_reach(const char *path, gid_t group);
+/* Whoever may read the feed may read this file too. One that is not so must not be told. */
+bool sluice_feed_may_tell(const struct sluice_feed *feed, int data_fd, const char *path);
 
 /* Memory for `count` pieces from `first` on, faulted in: before they are touched. False: there is
  * no more. */

@@ -111,13 +111,40 @@ static enum sluice_status add_directory(struct sluice_sink *sink, size_t index,
     return SLUICE_OK;
 }
 
+/* Who may read data files where they will lie, in directories that are there and in those that will
+ * be made: shared memory has no directories that keep others out. */
+static uint32_t feed_mode(const struct sluice_sink *sink, gid_t group)
+{
+    const uint32_t made = sink->settings->directory_mode;
+    uint32_t mode = sink->settings->mode;
+    if ((made & S_IXGRP) == 0)
+        mode &= ~(uint32_t)S_IRGRP;
+    if ((made & S_IXOTH) == 0)
+        mode &= ~(uint32_t)S_IROTH;
+    for (size_t i = 0; i < SLUICE_DIRECTORIES_MAX && sink->directories[i] != NULL; i++)
+        mode &= ~(uint32_t)(S_IRGRP | S_IROTH) | sluice_feed_reach(sink->directories[i], group);
+    return mode;
+}
+
+/* The group that data files get. */
+static gid_t data_group(const struct sluice_sink *sink)
+{
+    struct stat there;
+    if (sink->has_gid)
+        return sink->gid;
+    const bool inherited =
+        stat(sink->directories[0], &there) == 0 && (there.st_mode & S_ISGID) != 0;
+    return inherited ? there.st_gid : getegid();
+}
+
 static enum sluice_status create_driver(struct sluice_sink *sink, struct sluice_error *error)
 {
+    const gid_t group = data_group(sink);
     const struct sluice_feed_settings live = {
         .directory = SLUICE_FEED_DIRECTORY,
         .bytes = sink->settings->live_memory_bytes,
-        .mode = sink->settings->mode,
-        .group = sink->has_gid ? &sink->gid : NULL,
+        .mode = feed_mode(sink, group),
+        .group = &group,
     };
     sink->flush_bytes = live.bytes / LIVE_SHARE;
     enum sluice_status status =

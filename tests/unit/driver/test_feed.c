@@ -28,12 +28,17 @@
 
 static char directory[64];
 
-static bool full; /* there is no memory left in the directory */
+static bool full;         /* there is no memory left in the directory */
+static int interruptions; /* that are still to come */
 
 int __real_posix_fallocate(int fd, off_t position, off_t bytes);
 int __wrap_posix_fallocate(int fd, off_t position, off_t bytes);
 int __wrap_posix_fallocate(int fd, off_t position, off_t bytes)
 {
+    if (interruptions > 0) {
+        interruptions--;
+        return EINTR;
+    }
     return full ? ENOSPC : __real_posix_fallocate(fd, position, bytes);
 }
 
@@ -153,6 +158,72 @@ static void readers_have_the_permissions_of_the_data_files(void **state)
     assert_int_equal(stat(feed.path, &there), 0);
     assert_int_equal(there.st_mode & 07777, 0644); /* nobody else writes */
     assert_int_equal(there.st_gid, group);
+    sluice_feed_close(&feed);
+}
+
+/* Shared memory has no directories that keep others out. */
+static void directories_that_keep_others_out_keep_them_from_the_feed(void **state)
+{
+    (void)state;
+    char place[80];
+    snprintf(place, sizeof(place), "%s/data", directory);
+    assert_int_equal(mkdir(place, 0755), 0);
+    assert_int_equal(chmod(directory, 0755), 0);
+    assert_int_equal(sluice_feed_reach(place, getegid()), 0044);
+    assert_int_equal(chmod(directory, 0750), 0);
+    assert_int_equal(sluice_feed_reach(place, getegid()), 0040);
+    assert_int_equal(sluice_feed_reach(place, getegid() + 1), 0);
+    assert_int_equal(chmod(directory, 0700), 0);
+    assert_int_equal(sluice_feed_reach(place, getegid()), 0);
+    assert_int_equal(sluice_feed_reach("tmp", getegid()), 0);
+    assert_int_equal(sluice_feed_reach("/nowhere/at/all", getegid()), 0);
+    assert_int_equal(rmdir(place), 0);
+}
+
+static void a_file_that_fewer_may_read_than_the_feed_is_not_told(void **state)
+{
+    (void)state;
+    char path[80];
+    struct sluice_feed feed;
+    struct sluice_feed_settings wanted = settings();
+    const gid_t group = getegid();
+    snprintf(path, sizeof(path), "%s/data.h5", directory);
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
+    assert_true(fd >= 0);
+    wanted.mode = 0644;
+    wanted.group = &group;
+    assert_int_equal(sluice_feed_open(&feed, &wanted, PIECES, PIECE_BYTES, NULL), SLUICE_OK);
+    assert_int_equal(chmod(directory, 0755), 0);
+    assert_int_equal(fchmod(fd, 0644), 0);
+    assert_true(sluice_feed_may_tell(&feed, fd, path));
+    assert_int_equal(fchmod(fd, 0640), 0);
+    assert_false(sluice_feed_may_tell(&feed, fd, path));
+    assert_int_equal(fchmod(fd, 0644), 0);
+    assert_int_equal(chmod(directory, 0750), 0);
+    assert_false(sluice_feed_may_tell(&feed, fd, path));
+    assert_int_equal(chmod(directory, 0755), 0);
+    if (fchown(fd, (uid_t)-1, group + 1) == 0) /* only root may */
+        assert_false(sluice_feed_may_tell(&feed, fd, path));
+    sluice_feed_close(&feed);
+    wanted.mode = 0600;
+    assert_int_equal(sluice_feed_open(&feed, &wanted, PIECES, PIECE_BYTES, NULL), SLUICE_OK);
+    assert_int_equal(fchmod(fd, 0600), 0);
+    assert_true(sluice_feed_may_tell(&feed, fd, path));
+    sluice_feed_close(&feed);
+    close(fd);
+    assert_int_equal(unlink(path), 0);
+}
+
+static void a_signal_while_memory_is_taken_costs_no_feed(void **state)
+{
+    (void)state;
+    struct sluice_feed feed;
+    struct sluice_feed_settings wanted = settings();
+    interruptions = 2;
+    assert_int_equal(sluice_feed_open(&feed, &wanted, PIECES, PIECE_BYTES, NULL), SLUICE_OK);
+    interruptions = 1;
+    assert_true(sluice_feed_prepare(&feed, 0, PIECES));
+    assert_int_equal(interruptions, 0);
     sluice_feed_close(&feed);
 }
 
@@ -347,6 +418,9 @@ int main(void)
         TEST(a_file_that_cannot_be_told_for_certain_is_not_published),
         TEST(a_file_that_inherits_an_inode_finds_nothing_of_the_one_before),
         TEST(readers_have_the_permissions_of_the_data_files),
+        TEST(directories_that_keep_others_out_keep_them_from_the_feed),
+        TEST(a_file_that_fewer_may_read_than_the_feed_is_not_told),
+        TEST(a_signal_while_memory_is_taken_costs_no_feed),
         TEST(what_a_killed_writer_left_is_removed_and_a_living_ones_stays),
         TEST(without_shared_memory_the_writer_goes_on),
         TEST(without_readers_no_more_memory_is_taken_and_nothing_told),
