@@ -73,9 +73,15 @@ static double rate(const struct sluice_round *round)
     return round->valid ? (double)round->bytes / round->seconds : NAN;
 }
 
-static double images_per_s(const struct sluice_round *round)
+/* The disk alone is given whole pieces, about as many bytes as the set's messages have: so many of
+ * the messages that drop took they are. */
+static double images_of(const struct sluice_round *row, enum sluice_receiver receiver)
 {
-    return round->valid ? (double)round->images / round->seconds : NAN;
+    const struct sluice_round *drop = &row[SLUICE_RECEIVER_DROP];
+    const struct sluice_round *round = &row[receiver];
+    return receiver == SLUICE_RECEIVER_DISK && drop->valid
+               ? (double)round->bytes / ((double)drop->bytes / (double)drop->images)
+               : (double)round->images;
 }
 
 static double cpu(const struct sluice_round *round)
@@ -137,14 +143,14 @@ static double measure_of(const struct sluice_round *row, enum sluice_receiver re
                          enum sluice_measure measure)
 {
     const struct sluice_round *round = &row[receiver];
-    const double images = (double)round->images;
+    const double images = images_of(row, receiver);
     if (!round->valid)
         return NAN;
     switch (measure) {
     case SLUICE_MEASURE_SECONDS:
         return round->seconds;
     case SLUICE_MEASURE_IMAGES_PER_S:
-        return images_per_s(round);
+        return images / round->seconds;
     case SLUICE_MEASURE_GB_PER_S:
         return rate(round) / 1e9;
     case SLUICE_MEASURE_CPU_S_PER_GB:
