@@ -19,7 +19,7 @@ static const struct target_case {
     const char *receivers; /* letters: Drop, pWrite, dIsk, Sluice, Live, Python */
     bool once;             /* one round, and it is watched */
 } target_cases[] = {
-    {"r500k3", 0, 5000, "DWISP", false}, {"e16m", 0, 300, "DWISP", false},
+    {"r500k3", 0, 5000, "DWISP", false}, {"e16m", 0, 1000, "DWISP", false},
     {"s256", 0, 50000, "DWISP", false},  {"e16m-raw", 0, 48, "DISP", false},
     {"r500k1", 1000, 0, "DSLP", false},  {"64x64", 0, 60000, "DWISP", false},
     {"long", 0, 1000000, "S", true},
