@@ -19,14 +19,19 @@
 #define DRAIN_LOOK_NS (10 * SLUICE_NS_PER_MS)
 #define GIVE_UP_NS    (10 * SLUICE_NS_PER_S)
 
+/* SIGUSR1 says that nothing more is to come, and only this process may: that of others is
+ * no signal. */
 static int wait_signal(const sigset_t *signals, int64_t timeout_ns)
 {
+    siginfo_t from = {0};
     const struct timespec timeout = {
         .tv_sec = timeout_ns / SLUICE_NS_PER_S,
         .tv_nsec = timeout_ns % SLUICE_NS_PER_S,
     };
     for (;;) {
-        const int number = sigtimedwait(signals, NULL, &timeout);
+        const int number = sigtimedwait(signals, &from, &timeout);
+        if (number == SIGUSR1 && from.si_pid != getpid())
+            return -1;
         if (number >= 0 || errno != EINTR)
             return number;
     }

@@ -94,6 +94,14 @@ class Stop(e2e.Case):
                 self.assertLess(time.monotonic() - begin, 5)
                 self.assertEqual(ingest.summaries, [])
 
+    def test_a_signal_of_somebody_that_means_nothing_does_not_keep_it_from_stopping(self):
+        ingest = self.ingest(series=0)
+        for _ in range(3):
+            ingest.signal(signal.SIGUSR1)
+            time.sleep(.1)
+        ingest.signal()
+        self.assertEqual(ingest.wait(20), 0, "".join(ingest.log))
+
     def test_a_stop_between_series_keeps_the_exit_code_of_what_was(self):
         for sent, code in ((3, 0), (2, 3)):
             with self.subTest(code):
