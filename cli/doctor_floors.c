@@ -127,6 +127,7 @@ static void measure_receiving(const struct sluice_doctor *doctor, const char *di
         .program = "/proc/self/exe",
         .set = sluice_bench_set_find(RECEIVE_SET),
         .directory = directory,
+        .scratch = directory,
         .images = doctor->quick ? 100 : RECEIVE_IMAGES,
         .stop = doctor->stop,
     };

@@ -17,13 +17,14 @@
 
 #include <cmocka.h>
 
+#include "core/atomics.h"
 #include "core/copy.h"
 #include "ingest/ring/arena.h"
 #include "ingest/ring/spsc.h"
 #include "tests/stress/stress.h"
 
 #define SLOTS       16
-#define ARENA_BYTES ((size_t)2 << 20)
+#define ARENA_BYTES ((size_t)1 << 20) /* less than all slots want: it gets full before they do */
 #define IMAGE_MOST  200000
 #define KEPT        5 /* slots that the writer has in hand before one goes back */
 
@@ -38,6 +39,7 @@ struct way {
     struct sluice_spsc filled, empty;
     struct slot slots[SLOTS];
     uint64_t total, full;
+    _Atomic uint32_t begin; /* the source had to wait once: only then the writer gives back */
     uint8_t pattern[IMAGE_MOST + 256];
 };
 
@@ -61,6 +63,7 @@ static void *fill(void *context)
         const size_t bytes = image_bytes(sequence);
         if (idle_count == 0 || !sluice_arena_room(&way->arena, bytes)) {
             way->full += idle_count > 0;
+            sluice_store_release(&way->begin, 1);
             sched_yield();
             continue;
         }
@@ -80,6 +83,8 @@ static void *write_out(void *context)
     struct way *way = context;
     uint32_t kept[KEPT], count = 0;
     uint64_t random = stress_seed;
+    while (sluice_load_acquire(&way->begin) == 0)
+        sched_yield();
     for (uint64_t sequence = 0; sequence < way->total || count > 0;) {
         if (sequence < way->total && count < KEPT) {
             if (sluice_spsc_pop(&way->filled, &kept[count]) == SLUICE_OK) {
