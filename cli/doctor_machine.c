@@ -285,7 +285,7 @@ static void look_dirty(const struct sluice_doctor *doctor)
     char text[128];
     uint64_t memory = 0;
     const uint64_t ratio = number(doctor, "/proc/sys/vm/dirty_ratio", 0);
-    if (doctor->config->writer.io != SLUICE_IO_CACHED ||
+    if (doctor->config->writer.io == SLUICE_IO_DIRECT ||
         !sluice_doctor_read(doctor, "/proc/meminfo", text, sizeof text) ||
         sscanf(text, "MemTotal: %" SCNu64, &memory) != 1)
         return;

@@ -21,8 +21,9 @@ enum sluice_durable {
 
 /* How images reach the file. */
 enum sluice_io {
-    SLUICE_IO_CACHED, /* through the page cache: live readers find them there */
+    SLUICE_IO_CACHED, /* through the page cache, by our driver: live readers find them there */
     SLUICE_IO_DIRECT, /* past it */
+    SLUICE_IO_HDF5,   /* through it, by HDF5's own driver */
 };
 
 /* Who writes indexes, extents and columns of a data file while it grows. */
@@ -62,7 +63,8 @@ struct sluice_writer_settings {
     int64_t flush_idle_ns;
     enum sluice_io io;
     enum sluice_index index;
-    uint64_t live_memory_bytes; /* SLUICE_IO_DIRECT: images kept for live readers; 0: none */
+    uint64_t live_memory_bytes; /* kept for live readers (SLUICE_IO_DIRECT), and a flush follows a
+                                   quarter of it (but SLUICE_IO_HDF5); 0: neither */
     uint64_t arena_bytes;       /* SLUICE_IO_DIRECT: for payloads that are written from there */
     enum sluice_durable durable;
     const char *group; /* "" = leave as it is */

@@ -121,7 +121,8 @@ class Killed(e2e.Case):
     def one_round(self, number):
         dice = random.Random(f"{SEED}-{number}")
         folder = f"{self.directory}/{number}"
-        io, per_file = ["direct", "cached"][number % 2], dice.choice([0, 1, 10, 1000])
+        io = ["direct", "cached", "hdf5"][number % 3]
+        per_file = dice.choice([0, 1, 10, 1000])
         detector = e2e.Detector()
         ingest = self.ingest(directory=folder, endpoint=detector.endpoint, settings=[
             f"writer.io={io}", f"writer.images_per_file={per_file}",

@@ -166,8 +166,13 @@ class LiveMemory(e2e.Case):
                 ingest.wait()
 
     def test_through_the_page_cache(self):
-        ingest = self.burst("writer.io=cached")
-        self.assertFalse(ingest.said(FEEDS))
+        for io in ("cached", "hdf5"):
+            with self.subTest(io):
+                ingest = self.burst(f"writer.io={io}")
+                self.assertFalse(ingest.said(FEEDS))
+                self.assertFalse(ingest.said("io_uring"))  # nobody asked for it
+                self.tearDown()
+                self.setUp()
 
     def test_a_foreign_file_in_the_place_of_a_feed(self):
         names = [f"{FEEDS}test-{os.getpid()}-{i}" for i in range(3)]

@@ -383,7 +383,7 @@ static const H5FD_class_t driver_class = {
     .fl_map = H5FD_FLMAP_DICHOTOMY,
 };
 
-enum sluice_status sluice_direct_create(struct sluice_direct **direct,
+enum sluice_status sluice_direct_create(struct sluice_direct **direct, bool cached,
                                         const struct sluice_feed_settings *live, size_t arena_bytes,
                                         struct sluice_error *error)
 {
@@ -393,7 +393,7 @@ enum sluice_status sluice_direct_create(struct sluice_direct **direct,
         return sluice_error_set(error, SLUICE_NO_MEMORY, "no memory for the file driver");
     enum sluice_status status = sluice_h5_init(error);
     if (status == SLUICE_OK)
-        status = sluice_stages_init(&made->stages, live, arena_bytes, error);
+        status = sluice_stages_init(&made->stages, cached, live, arena_bytes, error);
     if (status == SLUICE_OK && (made->driver = H5FDregister(&driver_class)) < 0)
         status = sluice_h5_error(error, SLUICE_SYSTEM, "HDF5 refuses the file driver");
     if (status != SLUICE_OK) {

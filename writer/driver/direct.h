@@ -8,7 +8,8 @@
  * complete images.
  *
  * Where the file system refuses O_DIRECT (tmpfs) or the kernel io_uring, the same pieces go through
- * the page cache; a warning says so once.
+ * the page cache; a warning says so once. With `cached` they do so by choice; payloads that fill
+ * pieces by themselves are then not copied first.
  *
  * One driver serves all files of a writer. Threads: created and destroyed anywhere, used by the one
  * thread that calls HDF5. It must outlive every file that was created with it, also abandoned ones.
@@ -29,9 +30,9 @@
 struct sluice_direct;
 
 /* Buffers (SLUICE_STAGES MiB, and what `live` says is kept for live readers, faulted in), the arena
- * and the io_uring. `live` may be NULL; arena_bytes are rounded down to whole MiB. NO_MEMORY, or
- * SYSTEM. */
-enum sluice_status sluice_direct_create(struct sluice_direct **direct,
+ * and, unless `cached`, the io_uring; without one nothing needs to be fed or lent. `live` may be
+ * NULL; arena_bytes are rounded down to whole MiB. NO_MEMORY, or SYSTEM. */
+enum sluice_status sluice_direct_create(struct sluice_direct **direct, bool cached,
                                         const struct sluice_feed_settings *live, size_t arena_bytes,
                                         struct sluice_error *error);
 /* After the last call of HDF5 on its files. NULL is accepted. */

@@ -56,6 +56,7 @@ struct sluice_stage {
 
 struct sluice_stages {
     struct io_uring ring;
+    bool cached; /* as chosen: no ring, all goes through the page cache */
     bool has_ring;
     bool registered; /* buffers are known to the kernel */
     bool refusal_told;
@@ -79,7 +80,7 @@ struct sluice_stages {
 /* `live`: what is kept for live readers; NULL or 0 bytes: nothing. Where shared memory is not to be
  * had there is no feed, and the log says so. `arena_bytes` of memory are made for payloads, whole
  * MiB; 0: none. */
-enum sluice_status sluice_stages_init(struct sluice_stages *stages,
+enum sluice_status sluice_stages_init(struct sluice_stages *stages, bool cached,
                                       const struct sluice_feed_settings *live, size_t arena_bytes,
                                       struct sluice_error *error);
 void sluice_stages_close(struct sluice_stages *stages);

@@ -137,8 +137,12 @@ static gid_t data_group(const struct sluice_sink *sink)
     return inherited ? there.st_gid : getegid();
 }
 
+/* Through the page cache readers have what was written anyway, and it is copied there once: neither
+ * memory for them nor an arena would save anything. */
 static enum sluice_status create_driver(struct sluice_sink *sink, struct sluice_error *error)
 {
+    const bool cached = sink->settings->io == SLUICE_IO_CACHED;
+    const size_t arena_bytes = cached ? 0 : sink->settings->arena_bytes;
     const gid_t group = data_group(sink);
     const struct sluice_feed_settings live = {
         .directory = SLUICE_FEED_DIRECTORY,
@@ -147,8 +151,9 @@ static enum sluice_status create_driver(struct sluice_sink *sink, struct sluice_
         .group = &group,
     };
     sink->flush_bytes = live.bytes / LIVE_SHARE;
+    sink->lends = arena_bytes > 0;
     enum sluice_status status =
-        sluice_direct_create(&sink->direct, &live, sink->settings->arena_bytes, error);
+        sluice_direct_create(&sink->direct, cached, cached ? NULL : &live, arena_bytes, error);
     if (status == SLUICE_OK)
         sluice_direct_sync_payloads(sink->direct, sink->settings->durable == SLUICE_DURABLE_FLUSH);
     return status;
@@ -169,7 +174,7 @@ enum sluice_status sluice_sink_init(struct sluice_sink *sink, struct sluice_erro
         status = find_group(sink, error);
     for (size_t i = 0; status == SLUICE_OK && i < settings->directory_count; i++)
         status = add_directory(sink, i, error);
-    if (status == SLUICE_OK && settings->io == SLUICE_IO_DIRECT)
+    if (status == SLUICE_OK && settings->io != SLUICE_IO_HDF5)
         status = create_driver(sink, error);
     return status;
 }

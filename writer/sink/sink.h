@@ -32,7 +32,8 @@ struct sluice_sink {
     char *directories[SLUICE_DIRECTORIES_MAX]; /* absolute, they exist */
     uint32_t flush_images;                     /* as set, but bounded */
     uint64_t flush_bytes;                      /* after which too; 0: no limit */
-    struct sluice_direct *direct;              /* owned; NULL: through the page cache */
+    struct sluice_direct *direct;              /* owned; NULL: HDF5 writes by itself */
+    bool lends;                                /* it writes from its arena */
     struct sluice_held *held;                  /* slots that it still writes from */
     bool has_gid;
     gid_t gid;

@@ -278,7 +278,7 @@ static void extend_files(struct sluice_open_series *series)
 /* Lending has to be wanted: live readers find no loans in memory. */
 static bool may_lend(const struct sluice_sink *sink, const struct sluice_plane *plane)
 {
-    return plane->lent && sink->direct != NULL && sink->settings->arena_bytes > 0;
+    return plane->lent && sink->lends;
 }
 
 /* All chunks of one image, then its cell. */

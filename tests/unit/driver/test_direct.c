@@ -189,14 +189,13 @@ static int finish(void **state)
     return unlink(path);
 }
 
-static void no_metadata_is_written_before_its_payloads(void **state)
+static void assert_payloads_first(bool cached)
 {
-    (void)state;
     struct sluice_direct *direct;
     struct stat there;
     hid_t images, column;
     void *descriptor;
-    assert_int_equal(sluice_direct_create(&direct, NULL, 0, NULL), SLUICE_OK);
+    assert_int_equal(sluice_direct_create(&direct, cached, NULL, 0, NULL), SLUICE_OK);
     hid_t file = create(direct, &images, &column);
     watching = true;
     for (unsigned i = 0; i < IMAGES; i++) {
@@ -220,13 +219,25 @@ static void no_metadata_is_written_before_its_payloads(void **state)
     assert_true((size_t)there.st_size < IMAGES * WORDS * 4 + (1 << 20)); /* nothing left reserved */
 }
 
+static void no_metadata_is_written_before_its_payloads(void **state)
+{
+    (void)state;
+    assert_payloads_first(false);
+}
+
+static void the_same_through_the_page_cache(void **state)
+{
+    (void)state;
+    assert_payloads_first(true);
+}
+
 static void a_payload_that_cannot_be_written_fails_the_flush_with_its_reason(void **state)
 {
     (void)state;
     struct sluice_direct *direct;
     struct sluice_error error = {0};
     hid_t images, column;
-    assert_int_equal(sluice_direct_create(&direct, NULL, 0, NULL), SLUICE_OK);
+    assert_int_equal(sluice_direct_create(&direct, false, NULL, 0, NULL), SLUICE_OK);
     hid_t file = create(direct, &images, &column);
     assert_true(write_image(direct, images, 0) >= 0);
     fault_code = ENOSPC;
@@ -247,7 +258,7 @@ static void durable_payloads_are_synced_before_anything_points_at_them(void **st
     (void)state;
     struct sluice_direct *direct;
     hid_t images, column;
-    assert_int_equal(sluice_direct_create(&direct, NULL, 0, NULL), SLUICE_OK);
+    assert_int_equal(sluice_direct_create(&direct, false, NULL, 0, NULL), SLUICE_OK);
     sluice_direct_sync_payloads(direct, true);
     hid_t file = create(direct, &images, &column);
     watching = true;
@@ -285,7 +296,7 @@ static void abandoned_files_keep_no_descriptor_and_are_in_nobodys_way(void **sta
     struct sluice_direct *direct;
     hid_t images, column;
     void *descriptor;
-    assert_int_equal(sluice_direct_create(&direct, NULL, 0, NULL), SLUICE_OK);
+    assert_int_equal(sluice_direct_create(&direct, false, NULL, 0, NULL), SLUICE_OK);
     int before = count_descriptors();
     for (int i = 0; i < 20; i++) {
         hid_t file = create(direct, &images, &column);
@@ -316,6 +327,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(no_metadata_is_written_before_its_payloads, start, finish),
+        cmocka_unit_test_setup_teardown(the_same_through_the_page_cache, start, finish),
         cmocka_unit_test_setup_teardown(durable_payloads_are_synced_before_anything_points_at_them,
                                         start, finish),
         cmocka_unit_test_setup_teardown(

@@ -258,7 +258,7 @@ static void without_shared_memory_the_writer_goes_on(void **state)
     struct sluice_stages stages;
     struct sluice_error error = {0};
     struct sluice_feed_settings wanted = {.directory = "/nowhere/at/all", .bytes = 1};
-    assert_int_equal(sluice_stages_init(&stages, &wanted, 0, &error), SLUICE_OK);
+    assert_int_equal(sluice_stages_init(&stages, false, &wanted, 0, &error), SLUICE_OK);
     assert_null(stages.feed.memory);
     assert_int_equal(stages.count, SLUICE_STAGES);
     sluice_stages_close(&stages);
@@ -304,7 +304,7 @@ static void open_stages(struct sluice_stages *stages, struct sluice_target *targ
     char path[] = "/tmp/sluice-feed-data-XXXXXX";
     struct sluice_feed_settings wanted = settings();
     wanted.bytes = 5 * SLUICE_STAGE_BYTES;
-    assert_int_equal(sluice_stages_init(stages, &wanted, 0, NULL), SLUICE_OK);
+    assert_int_equal(sluice_stages_init(stages, false, &wanted, 0, NULL), SLUICE_OK);
     *target = (struct sluice_target){.fd = mkstemp(path)};
     target->direct_fd = open(path, O_WRONLY | O_DIRECT);
     assert_int_equal(unlink(path), 0);
@@ -404,7 +404,7 @@ static void where_memory_ends_the_pieces_that_there_are_go_round(void **state)
     close_stages(&stages, &target);
     full = true; /* from the beginning */
     struct sluice_feed_settings wanted = settings();
-    assert_int_equal(sluice_stages_init(&stages, &wanted, 0, NULL), SLUICE_OK);
+    assert_int_equal(sluice_stages_init(&stages, false, &wanted, 0, NULL), SLUICE_OK);
     full = false;
     assert_null(stages.feed.memory);
     sluice_stages_close(&stages);

@@ -39,7 +39,7 @@ static int start(void **state)
 {
     (void)state;
     arena_next = 0;
-    return sluice_stages_init(&stages, NULL, ARENA_BYTES, NULL) == SLUICE_OK ? 0 : -1;
+    return sluice_stages_init(&stages, false, NULL, ARENA_BYTES, NULL) == SLUICE_OK ? 0 : -1;
 }
 
 static int finish(void **state)

@@ -25,6 +25,7 @@ static int interrupted; /* so many pwrite calls are */
 static int short_writes;
 static int fault_code;   /* of the next pwrite */
 static int whole_pieces; /* that went through the page cache */
+static const void *first_whole;
 
 ssize_t __real_pwrite(int fd, const void *data, size_t bytes, off_t position);
 ssize_t __wrap_pwrite(int fd, const void *data, size_t bytes, off_t position);
@@ -38,7 +39,8 @@ ssize_t __wrap_pwrite(int fd, const void *data, size_t bytes, off_t position)
         errno = fault_code;
         return -1;
     }
-    whole_pieces += bytes == SLUICE_STAGE_BYTES;
+    if (bytes == SLUICE_STAGE_BYTES && whole_pieces++ == 0)
+        first_whole = data;
     if (short_writes > 0 && bytes > 100) {
         short_writes--;
         bytes = 100;
@@ -49,7 +51,7 @@ ssize_t __wrap_pwrite(int fd, const void *data, size_t bytes, off_t position)
 /* Where the kernel refuses io_uring there is nothing to test. */
 static void open_with_ring(struct sluice_stages *stages)
 {
-    assert_int_equal(sluice_stages_init(stages, NULL, 0, NULL), SLUICE_OK);
+    assert_int_equal(sluice_stages_init(stages, false, NULL, 0, NULL), SLUICE_OK);
     if (!stages->has_ring) {
         sluice_stages_close(stages);
         skip_visibly();
@@ -102,13 +104,13 @@ static void append(struct sluice_stages *stages, struct file *file, size_t bytes
     file->end += bytes;
 }
 
-static void run_random(bool direct, bool ring, unsigned files)
+static void run_random(bool cached, bool direct, bool ring, unsigned files)
 {
     unsigned seed = (unsigned)time(NULL) + files;
     print_message("seed %u\n", seed);
     struct sluice_stages stages;
     struct file file[SLUICE_STAGES + 4];
-    assert_int_equal(sluice_stages_init(&stages, NULL, 0, NULL), SLUICE_OK);
+    assert_int_equal(sluice_stages_init(&stages, cached, NULL, 0, NULL), SLUICE_OK);
     if (!ring && stages.has_ring) {
         io_uring_queue_exit(&stages.ring);
         stages.has_ring = false;
@@ -145,7 +147,7 @@ static void run_direct(unsigned files)
     if (!possible)
         skip_visibly(); /* the file system of /tmp refuses O_DIRECT */
     whole_pieces = 0;
-    run_random(true, true, files);
+    run_random(false, true, true, files);
     assert_int_equal(whole_pieces, 0);
 }
 
@@ -165,11 +167,51 @@ static void every_byte_arrives_where_direct_is_refused(void **state)
 {
     (void)state;
     whole_pieces = 0;
-    run_random(false, true, 3);
+    run_random(false, false, true, 3);
     assert_true(whole_pieces > 0);
     whole_pieces = 0;
-    run_random(true, false, 3);
+    run_random(false, true, false, 3);
     assert_true(whole_pieces > 0);
+}
+
+static void every_byte_arrives_through_the_cache_when_that_is_chosen(void **state)
+{
+    (void)state;
+    whole_pieces = 0;
+    run_random(true, false, false, 3);
+    run_random(true, true, false, SLUICE_STAGES + 4);
+    assert_true(whole_pieces > 0);
+}
+
+static void a_large_payload_goes_through_the_cache_from_where_it_lies(void **state)
+{
+    (void)state;
+    const size_t bytes = SLUICE_STAGE_BYTES * 3 + 100;
+    struct sluice_stages stages;
+    unsigned seed = 1;
+    struct file file = make_file(true);
+    assert_int_equal(sluice_stages_init(&stages, true, NULL, 0, NULL), SLUICE_OK);
+    assert_false(stages.has_ring);
+    append(&stages, &file, 5000, &seed); /* waits in a piece: goes first */
+    uint8_t *data = malloc(bytes);
+    memset(data, 0x5a, bytes);
+    memcpy(file.model + file.end, data, bytes);
+    whole_pieces = 0;
+    assert_true(sluice_stages_append(&stages, &file.target, file.end, data, bytes));
+    assert_int_equal(whole_pieces, 3);
+    assert_ptr_equal(first_whole, data);
+    free(data);
+    file.end += bytes;
+    assert_null(file.target.filling); /* what comes next begins aligned */
+    assert_false(sluice_stages_append(&stages, &file.target, file.end, "x", 1));
+    fault_code = ENOSPC;
+    file.end = SLUICE_ALIGN_UP(file.end);
+    assert_true(
+        sluice_stages_append(&stages, &file.target, file.end, file.model, SLUICE_STAGE_BYTES));
+    fault_code = 0;
+    assert_int_equal(sluice_stages_settle(&stages, &file.target), ENOSPC);
+    check_and_close(&file);
+    sluice_stages_close(&stages);
 }
 
 static void interrupted_and_short_writes_go_on(void **state)
@@ -178,7 +220,7 @@ static void interrupted_and_short_writes_go_on(void **state)
     struct sluice_stages stages;
     unsigned seed = 1;
     struct file file = make_file(false);
-    assert_int_equal(sluice_stages_init(&stages, NULL, 0, NULL), SLUICE_OK);
+    assert_int_equal(sluice_stages_init(&stages, false, NULL, 0, NULL), SLUICE_OK);
     append(&stages, &file, 5000, &seed);
     interrupted = 3;
     short_writes = 5;
@@ -194,7 +236,7 @@ static void what_does_not_follow_and_is_not_aligned_is_left_to_the_caller(void *
     struct sluice_stages stages;
     unsigned seed = 1;
     struct file file = make_file(true);
-    assert_int_equal(sluice_stages_init(&stages, NULL, 0, NULL), SLUICE_OK);
+    assert_int_equal(sluice_stages_init(&stages, false, NULL, 0, NULL), SLUICE_OK);
     append(&stages, &file, 5000, &seed);
     assert_false(sluice_stages_append(&stages, &file.target, 6000, "x", 1));
     assert_int_equal(sluice_stages_settle(&stages, &file.target), 0);
@@ -208,7 +250,7 @@ static void a_fault_stays_with_its_file_and_the_stages_go_on(void **state)
     struct sluice_stages stages;
     unsigned seed = 1;
     struct file bad = make_file(false), good = make_file(true);
-    assert_int_equal(sluice_stages_init(&stages, NULL, 0, NULL), SLUICE_OK);
+    assert_int_equal(sluice_stages_init(&stages, false, NULL, 0, NULL), SLUICE_OK);
     append(&stages, &bad, 5000, &seed);
     fault_code = ENOSPC;
     assert_int_equal(sluice_stages_settle(&stages, &bad.target), ENOSPC);
@@ -287,6 +329,8 @@ int main(void)
         cmocka_unit_test(every_byte_arrives_past_the_cache),
         cmocka_unit_test(every_byte_arrives_with_more_files_than_stages),
         cmocka_unit_test(every_byte_arrives_where_direct_is_refused),
+        cmocka_unit_test(every_byte_arrives_through_the_cache_when_that_is_chosen),
+        cmocka_unit_test(a_large_payload_goes_through_the_cache_from_where_it_lies),
         cmocka_unit_test(interrupted_and_short_writes_go_on),
         cmocka_unit_test(what_does_not_follow_and_is_not_aligned_is_left_to_the_caller),
         cmocka_unit_test(a_fault_stays_with_its_file_and_the_stages_go_on),

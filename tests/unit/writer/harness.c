@@ -23,8 +23,10 @@ struct harness *harness_new(void)
     assert_non_null(mkdtemp(h->directory));
     const char *io = getenv("SLUICE_TEST_IO");
     h->settings = (struct sluice_writer_settings){
-        .io = io != NULL ? SLUICE_IO_DIRECT : SLUICE_IO_CACHED,
-        .index = io != NULL && strcmp(io, "own") == 0 ? SLUICE_INDEX_OWN : SLUICE_INDEX_HDF5,
+        .io = io == NULL                  ? SLUICE_IO_HDF5
+              : strcmp(io, "cached") == 0 ? SLUICE_IO_CACHED
+                                          : SLUICE_IO_DIRECT,
+        .index = io == NULL || strcmp(io, "direct") == 0 ? SLUICE_INDEX_HDF5 : SLUICE_INDEX_OWN,
         .directories = {h->directory},
         .directory_count = 1,
         .name = "series_$id",

@@ -65,7 +65,7 @@ WRAP(uint64_t, sluice_past_room, (const struct sluice_past *a, size_t b), (a, b)
 static bool is_own(void)
 {
     const char *io = getenv("SLUICE_TEST_IO");
-    return io != NULL && strcmp(io, "own") == 0;
+    return io != NULL && strcmp(io, "direct") != 0;
 }
 
 static void check_identity(const struct sluice_summary *s)
@@ -348,8 +348,8 @@ static void a_limit_on_the_file_size_fails_the_file_not_the_process(void **state
     assert_int_equal(stat(data_path(h, "series_7", 0), &there), 0);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
     limited = before;
-    /* Past the cache the file is as long as what is reserved: the limit goes into its payloads. */
-    limited.rlim_cur = h->settings.io == SLUICE_IO_DIRECT ? 300000 : (rlim_t)there.st_size + 20000;
+    /* Our driver's file is as long as what is reserved: the limit goes into its payloads. */
+    limited.rlim_cur = h->settings.io != SLUICE_IO_HDF5 ? 300000 : (rlim_t)there.st_size + 20000;
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limited), 0);
     for (uint64_t id = 10; id < 1200; id++)
         harness_image(h, id);

@@ -167,6 +167,27 @@ static void a_count_of_images_makes_a_flush(void **state)
     harness_free(h);
 }
 
+/* However they reach the disk, but not where HDF5 alone writes them. */
+static void a_share_of_the_memory_for_live_readers_makes_a_flush(void **state)
+{
+    (void)state;
+    struct harness *h = harness_new();
+    h->settings.images_per_file = 1000;
+    h->settings.live_memory_bytes = 100 * 4;
+    h->settings.flush_idle_ns = 3600 * SLUICE_NS_PER_S;
+    h->settings.flush_interval_ns = 3600 * SLUICE_NS_PER_S;
+    harness_start(h);
+    sluice_clock_fake_init(&h->clock, 0, 0);
+    harness_open(h, 1000);
+    for (uint64_t id = 0; id < 8; id++)
+        harness_image(h, id);
+    harness_cycle(h);
+    assert_int_equal(visible(h), h->settings.io == SLUICE_IO_HDF5 ? 0 : 8);
+    harness_close(h);
+    harness_counts(h, 8, 992, 0, 0);
+    harness_free(h);
+}
+
 static void an_image_does_not_wait_longer_than_the_interval(void **state)
 {
     (void)state;
@@ -362,6 +383,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(when_idle_it_flushes_not_more_often_than_allowed),
         cmocka_unit_test(a_busy_ring_is_not_idle),
         cmocka_unit_test(a_count_of_images_makes_a_flush),
+        cmocka_unit_test(a_share_of_the_memory_for_live_readers_makes_a_flush),
         cmocka_unit_test(an_image_does_not_wait_longer_than_the_interval),
         cmocka_unit_test(waiting_ends_at_the_next_timer),
         cmocka_unit_test(a_flush_for_each_durability_leaves_the_same_files),
