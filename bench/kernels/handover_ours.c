@@ -1,7 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The loops over our ring. */
+ * The loops over our ring, one number at a time. */
 #include "bench/kernels/ring_ours.inc.h"
 
-#define MEASURE sluice_handover_ours
+#define TAKE_MAX 1
+
+static inline uint32_t take(struct ring *ring, uint32_t *numbers)
+{
+    return ring_pop(ring, numbers);
+}
+
+#define RING      sluice_handover_ours
+#define RING_NAME "sluice"
 #include "bench/kernels/handover_loops.inc.h"

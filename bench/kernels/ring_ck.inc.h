@@ -1,25 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Concurrency Kit's SPSC ring behind the same names: the peer that ours is measured against, in the
- * same run. It holds pointers, so the number travels as one. */
+ * same run. It holds pointers, so the number travels as one; with its typed variant and elements of
+ * 4 bytes it is slower here. Indices and places lie on lines of their own, as ours do. */
 #include <ck_ring.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "core/atomics.h"
 
 #define RING_CAPACITY 1024
 
 struct ring {
-    ck_ring_t ck;
-    ck_ring_buffer_t *places;
+    _Alignas(SLUICE_CACHE_LINE) ck_ring_t ck;
+    _Alignas(SLUICE_CACHE_LINE) ck_ring_buffer_t *places;
 };
 
 static bool ring_open(struct ring *ring)
 {
-    ring->places = calloc(RING_CAPACITY, sizeof *ring->places);
+    const size_t bytes = RING_CAPACITY * sizeof *ring->places;
+    ring->places = aligned_alloc(SLUICE_CACHE_LINE, bytes);
     if (ring->places == NULL) {
         return false;
     }
+    memset(ring->places, 0, bytes);
     ck_ring_init(&ring->ck, RING_CAPACITY);
     return true;
 }

@@ -10,8 +10,9 @@
  *   - head_seen <= head and tail_seen <= tail in ring order: a copy that is old makes a side look
  *     again, never go too far.
  *
- * Own index: a relaxed load is enough, nobody else writes it. The other side's index is loaded with
- * acquire and stored with release, at the edges named below. */
+ * Push and pop are in the header. Own index: a relaxed load is enough, nobody else writes it. The
+ * other side's index is loaded with acquire and stored with release, at the edges named there and
+ * below. */
 #include "ingest/ring/spsc.h"
 
 #include <assert.h>
@@ -61,47 +62,14 @@ void sluice_spsc_close(struct sluice_spsc *ring)
     memset(ring, 0, sizeof *ring);
 }
 
-enum sluice_status sluice_spsc_push(struct sluice_spsc *ring, uint32_t slot)
-{
-    uint32_t tail = sluice_load_relaxed(&ring->tail);
-    if (tail - ring->head_seen > ring->mask) {
-        /* [edge RECYCLE]: the consumer has read the places before head */
-        ring->head_seen = sluice_load_acquire(&ring->head);
-        if (tail - ring->head_seen > ring->mask)
-            return SLUICE_FULL;
-    }
-    ring->slots[tail & ring->mask] = slot;
-    /* [edge PUBLISH]: the place, and all that was written to the slot before, with the index */
-    sluice_store_release(&ring->tail, tail + 1);
-    return SLUICE_OK;
-}
-
-/* Consumer: how many items there are; asks the shared index only when the copy shows fewer than
- * `wanted`. */
-static uint32_t available(struct sluice_spsc *ring, uint32_t head, uint32_t wanted)
-{
-    if (ring->tail_seen - head < wanted) {
-        /* [edge PUBLISH]: the places before tail are filled, and so are their slots */
-        ring->tail_seen = sluice_load_acquire(&ring->tail);
-    }
-    return ring->tail_seen - head;
-}
-
-enum sluice_status sluice_spsc_pop(struct sluice_spsc *ring, uint32_t *slot)
-{
-    uint32_t head = sluice_load_relaxed(&ring->head);
-    if (available(ring, head, 1) == 0)
-        return SLUICE_EMPTY;
-    *slot = ring->slots[head & ring->mask];
-    /* [edge RECYCLE]: the place has been read */
-    sluice_store_release(&ring->head, head + 1);
-    return SLUICE_OK;
-}
-
 uint32_t sluice_spsc_pop_many(struct sluice_spsc *ring, uint32_t *slots, uint32_t max)
 {
     uint32_t head = sluice_load_relaxed(&ring->head);
-    uint32_t count = available(ring, head, max);
+    if (ring->tail_seen - head < max) {
+        /* [edge PUBLISH]: the places before tail are filled, and so are their slots */
+        ring->tail_seen = sluice_load_acquire(&ring->tail);
+    }
+    uint32_t count = ring->tail_seen - head;
     if (count > max)
         count = max;
     if (count == 0)

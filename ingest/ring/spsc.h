@@ -41,10 +41,39 @@ struct sluice_spsc {
 enum sluice_status sluice_spsc_init(struct sluice_spsc *ring, uint32_t capacity, uint32_t start);
 void sluice_spsc_close(struct sluice_spsc *ring);
 
-/* Producer only. OK or FULL. */
-enum sluice_status sluice_spsc_push(struct sluice_spsc *ring, uint32_t slot);
+/* Producer only. OK or FULL. Inline, like pop: in a busy ring a call costs more than a hand-over.
+ */
+static inline enum sluice_status sluice_spsc_push(struct sluice_spsc *ring, uint32_t slot)
+{
+    uint32_t tail = sluice_load_relaxed(&ring->tail);
+    if (tail - ring->head_seen > ring->mask) {
+        /* [edge RECYCLE]: the consumer has read the places before head */
+        ring->head_seen = sluice_load_acquire(&ring->head);
+        if (tail - ring->head_seen > ring->mask)
+            return SLUICE_FULL;
+    }
+    ring->slots[tail & ring->mask] = slot;
+    /* [edge PUBLISH]: the place, and all that was written to the slot before, with the index */
+    sluice_store_release(&ring->tail, tail + 1);
+    return SLUICE_OK;
+}
+
 /* Consumer only. OK or EMPTY. */
-enum sluice_status sluice_spsc_pop(struct sluice_spsc *ring, uint32_t *slot);
+static inline enum sluice_status sluice_spsc_pop(struct sluice_spsc *ring, uint32_t *slot)
+{
+    uint32_t head = sluice_load_relaxed(&ring->head);
+    if (ring->tail_seen == head) {
+        /* [edge PUBLISH]: the places before tail are filled, and so are their slots */
+        ring->tail_seen = sluice_load_acquire(&ring->tail);
+        if (ring->tail_seen == head)
+            return SLUICE_EMPTY;
+    }
+    *slot = ring->slots[head & ring->mask];
+    /* [edge RECYCLE]: the place has been read */
+    sluice_store_release(&ring->head, head + 1);
+    return SLUICE_OK;
+}
+
 /* Consumer only: takes up to `max` at once, oldest first; returns how many. */
 uint32_t sluice_spsc_pop_many(struct sluice_spsc *ring, uint32_t *slots, uint32_t max);
 /* Either side; exact for the caller's own end, a moment old for the other. */
