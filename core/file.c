@@ -5,9 +5,11 @@
 #include "core/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -31,6 +33,22 @@ int sluice_write_fully(int fd, const void *data, size_t bytes, uint64_t position
         bytes -= (size_t)written;
     }
     return 0;
+}
+
+int sluice_sync_entry(const char *path)
+{
+    char directory[PATH_BYTES];
+    const char *slash = strrchr(path, '/');
+    const int length = slash != NULL ? (int)(slash - path + 1) : 0;
+    const int needed = snprintf(directory, sizeof(directory), "%.*s.", length, path);
+    if (needed < 0 || (size_t)needed >= sizeof(directory))
+        return ENAMETOOLONG;
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return errno;
+    const int code = fsync(fd) != 0 ? errno : 0;
+    close(fd);
+    return code;
 }
 
 static void *close_it(void *fd)

@@ -15,6 +15,9 @@
 /* All of it at `position`, whatever the system interrupts or cuts short. 0 or errno. */
 int sluice_write_fully(int fd, const void *data, size_t bytes, uint64_t position);
 
+/* What the directory of `path` says of it is on the disk. 0 or errno. */
+int sluice_sync_entry(const char *path);
+
 /* The directory and those above it. Those that it makes, and no others, get exactly this mode and,
  * when it is not NULL, this group. LIMIT: the path is too long. IO, SYSTEM: it cannot be made;
  * those that were made stay. */

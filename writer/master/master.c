@@ -170,20 +170,11 @@ static enum sluice_status settle(const struct sluice_master_job *job, struct slu
 }
 
 /* The rename itself is on the disk when its directory is. */
-static enum sluice_status sync_directory(const char *path, struct sluice_error *error)
+static enum sluice_status sync_entry(const char *path, struct sluice_error *error)
 {
-    char directory[SLUICE_PATH_BYTES];
-    int length = (int)(sluice_layout_base_name(path) - path);
-    snprintf(directory, sizeof directory, "%.*s.", length, path);
-    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || fsync(fd) != 0) {
-        int code = errno;
-        if (fd >= 0)
-            close(fd);
-        return sluice_error_errno(error, SLUICE_IO, code, "fsync of %s failed", directory);
-    }
-    close(fd);
-    return SLUICE_OK;
+    const int code = sluice_sync_entry(path);
+    return code == 0 ? SLUICE_OK
+                     : sluice_error_errno(error, SLUICE_IO, code, "fsync of its directory failed");
 }
 
 /* Whoever lets go of the old master last gives its blocks back. A rename would do that with the
@@ -231,7 +222,7 @@ static enum sluice_status finish_file(struct sluice_master_job *job, struct slui
     job->fd = -1;
     if (input->ours != NULL)
         *input->ours |= bit;
-    return input->sync ? sync_directory(job->path, error) : SLUICE_OK;
+    return input->sync ? sync_entry(job->path, error) : SLUICE_OK;
 }
 
 enum sluice_status sluice_master_begin(const struct sluice_master_input *input,

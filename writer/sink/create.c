@@ -328,6 +328,9 @@ enum sluice_status sluice_datafile_create(const struct sluice_sink *sink, struct
                             : create_objects(sink, file, live, plan, error);
     if (status == SLUICE_OK)
         status = appear(hidden, path, error);
+    if (status == SLUICE_OK && sink->settings->durable == SLUICE_DURABLE_FLUSH &&
+        (status = sluice_sink_sync_names(sink, path, error)) != SLUICE_OK)
+        unlink(path);
     if (status != SLUICE_OK) {
         if (status != SLUICE_EXISTS)
             sluice_error_prefix(error, "data file %s", path);

@@ -179,11 +179,10 @@ static herr_t leave_append(struct sluice_datafile_live *live, uint64_t rows,
     return 0;
 }
 
-/* Everything but closing: gap marks and attributes, flushed, before `finished` says so. */
+/* Everything but closing: gap marks and attributes, flushed. */
 static herr_t finish_objects(struct sluice_datafile *file, uint64_t rows, const uint8_t *statuses)
 {
     struct sluice_datafile_live *live = file->live;
-    const int32_t yes = 1;
     uint64_t first = file->index * file->capacity;
     const bool past = live->append != NULL;
     if (past && leave_append(live, rows, statuses) < 0)
@@ -194,8 +193,13 @@ static herr_t finish_objects(struct sluice_datafile *file, uint64_t rows, const 
         if (rewrite_attribute(live->images[c], "image_nr_high",
                               sluice_datafile_image_number(first + rows - 1)) < 0)
             return -1;
-    if (H5Fflush(live->file, H5F_SCOPE_LOCAL) < 0 ||
-        H5Dwrite(live->finished, H5T_NATIVE_INT32, H5S_ALL, H5S_ALL, H5P_DEFAULT, &yes) < 0 ||
+    return H5Fflush(live->file, H5F_SCOPE_LOCAL);
+}
+
+static herr_t say_finished(struct sluice_datafile_live *live)
+{
+    const int32_t yes = 1;
+    if (H5Dwrite(live->finished, H5T_NATIVE_INT32, H5S_ALL, H5S_ALL, H5P_DEFAULT, &yes) < 0 ||
         H5Dclose(live->finished) < 0)
         return -1;
     for (uint32_t c = 0; c < live->channel_count; c++)
@@ -217,6 +221,8 @@ static enum sluice_status close_and_sync(const struct sluice_sink *sink,
         status = sluice_error_errno(error, SLUICE_IO, errno, "cannot sync %s", file->path);
     if (fd >= 0)
         close(fd);
+    if (status == SLUICE_OK && sink->settings->durable == SLUICE_DURABLE_CLOSE)
+        status = sluice_sink_sync_names(sink, file->path, error);
     if (status == SLUICE_OK && chmod(file->path, sink->settings->mode & ~0222u) != 0)
         sluice_log_warning("writer", "cannot make the finished file read-only: %s file=%s",
                            strerror(errno), file->path);
@@ -235,6 +241,12 @@ enum sluice_status sluice_datafile_close(const struct sluice_sink *sink,
     if (status == SLUICE_OK && finish_objects(file, rows, statuses) < 0)
         status = sluice_h5_error(error, SLUICE_IO, "cannot finish %s", file->path);
     free(statuses);
+    /* After a loss of power too, a file that says that it is finished has all that it had. */
+    if (status == SLUICE_OK && sink->settings->durable != SLUICE_DURABLE_NONE &&
+        fdatasync(file->live->descriptor) != 0)
+        status = sluice_error_errno(error, SLUICE_IO, errno, "cannot sync %s", file->path);
+    if (status == SLUICE_OK && say_finished(file->live) < 0)
+        status = sluice_h5_error(error, SLUICE_IO, "cannot close the objects of %s", file->path);
     if (status == SLUICE_OK && sink->direct != NULL)
         sluice_direct_trim(sink->direct, file->live->descriptor);
     if (status == SLUICE_OK)

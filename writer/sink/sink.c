@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -69,6 +70,29 @@ enum sluice_status sluice_sink_make_directory(const struct sluice_sink *sink, co
 {
     return sluice_make_directories(path, sink->settings->directory_mode,
                                    sink->has_gid ? &sink->gid : NULL, error);
+}
+
+static bool is_ours(const struct sluice_sink *sink, const char *directory)
+{
+    for (size_t i = 0; i < SLUICE_DIRECTORIES_MAX && sink->directories[i] != NULL; i++)
+        if (strcmp(sink->directories[i], directory) == 0)
+            return true;
+    return false;
+}
+
+enum sluice_status sluice_sink_sync_names(const struct sluice_sink *sink, const char *path,
+                                          struct sluice_error *error)
+{
+    char name[SLUICE_PATH_BYTES];
+    snprintf(name, sizeof(name), "%s", path);
+    for (char *slash = NULL; !is_ours(sink, name) && (slash = strrchr(name, '/')) != NULL;
+         *slash = '\0') {
+        const int code = sluice_sync_entry(name);
+        if (code != 0)
+            return sluice_error_errno(error, SLUICE_IO, code, "cannot sync the directory of %s",
+                                      name);
+    }
+    return SLUICE_OK;
 }
 
 static enum sluice_status find_group(struct sluice_sink *sink, struct sluice_error *error)

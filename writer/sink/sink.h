@@ -55,6 +55,11 @@ void sluice_sink_close(struct sluice_sink *sink);
 enum sluice_status sluice_sink_make_directory(const struct sluice_sink *sink, const char *path,
                                               struct sluice_error *error);
 
+/* Forces to the disk that there is a file `path` in one of the directories, and the directories
+ * between them. */
+enum sluice_status sluice_sink_sync_names(const struct sluice_sink *sink, const char *path,
+                                          struct sluice_error *error);
+
 /* Wakes the source for the slots that were given back. At the end of every cycle. */
 static inline void sluice_sink_signal(const struct sluice_sink *sink)
 {
