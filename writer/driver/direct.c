@@ -211,9 +211,10 @@ static haddr_t allocate(H5FD_t *head, H5FD_mem_t type, hid_t transfer, hsize_t b
 {
     struct direct_file *file = of(head);
     (void)transfer;
-    if (type != H5FD_MEM_DRAW || file->direct->expected == NULL ||
-        bytes != file->direct->expected_bytes)
+    if (type != H5FD_MEM_DRAW)
         return sluice_extents_meta(&file->extents, bytes);
+    if (file->direct->expected == NULL || bytes != file->direct->expected_bytes)
+        return sluice_extents_cells(&file->extents, bytes);
     if (!sluice_stages_follows(&file->target, file->direct->expected, file->direct->expected_lent))
         sluice_extents_align(&file->extents);
     uint64_t position = sluice_extents_payload(&file->extents, bytes);

@@ -16,6 +16,7 @@
 #define PAYLOAD_BLOCK_LEAST ((uint64_t)1 << 20)
 #define PAYLOAD_BLOCK_MOST  ((uint64_t)64 << 20)
 #define META_BLOCK          ((uint64_t)256 << 10)
+#define CELLS_BLOCK         ((uint64_t)64 << 10)
 #define ALIGN               ((uint64_t)4096)
 
 static uint64_t align_up(uint64_t value)
@@ -95,18 +96,30 @@ void sluice_extents_align(struct sluice_extents *extents)
     extents->payload.next = align_up(extents->payload.next);
 }
 
-uint64_t sluice_extents_meta(struct sluice_extents *extents, uint64_t bytes)
+/* Blocks that nothing is reserved for: what is never written of them takes no space. */
+static uint64_t take(struct sluice_extents *extents, struct sluice_extent *block, uint64_t bytes,
+                     uint64_t least)
 {
-    struct sluice_extent *block = &extents->meta;
     if (bytes > block->end - block->next) {
-        uint64_t size = align_up(bytes);
-        block->next = align_up(extents->end);
-        block->end = block->next + (size > META_BLOCK ? size : META_BLOCK);
+        const uint64_t position = align_up(extents->end), size = align_up(bytes);
+        if (position != block->end)
+            block->next = position;
+        block->end = position + (size > least ? size : least);
         extents->end = block->end;
     }
     uint64_t position = block->next;
     block->next += bytes;
     return position;
+}
+
+uint64_t sluice_extents_meta(struct sluice_extents *extents, uint64_t bytes)
+{
+    return take(extents, &extents->meta, bytes, META_BLOCK);
+}
+
+uint64_t sluice_extents_cells(struct sluice_extents *extents, uint64_t bytes)
+{
+    return take(extents, &extents->cells, bytes, CELLS_BLOCK);
 }
 
 void sluice_extents_move_end(struct sluice_extents *extents, uint64_t end)
@@ -138,6 +151,8 @@ void sluice_extents_trim(struct sluice_extents *extents)
     trim(extents, &extents->payload);
     if (extents->meta.end == extents->end)
         trim(extents, &extents->meta);
+    else if (extents->cells.end == extents->end)
+        trim(extents, &extents->cells);
 }
 
 int sluice_extents_fit_file(struct sluice_extents *extents, bool closing)

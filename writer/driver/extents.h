@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Where things lie in a file: payloads in large reserved blocks, one behind the other; everything
- * else in small blocks of its own. Blocks are aligned, so no page of the file holds both.
+ * else in small blocks of its own, HDF5's chunks of columns apart from its metadata, so that these
+ * chunks are neighbours. Blocks are aligned, so no page of the file holds two kinds.
  *
- *   0         meta block      payload block             meta block   payload block
- *   |super, headers, index....|chunk|chunk|chunk|chunk...|...........|chunk|chunk...|
- *                                                                       ^next      ^end, end of
- * file
+ *   0         meta block      cells      payload block             meta block   payload block
+ *   |super, headers, index....|columns...|chunk|chunk|chunk|chunk...|...........|chunk|chunk...|
+ *                                                                                  ^next      ^end
  *
  * One thread. Zeroed memory with a valid descriptor is acceptable. */
 #ifndef SLUICE_WRITER_DRIVER_EXTENTS_H
@@ -26,7 +26,7 @@ struct sluice_extents {
     uint64_t end;      /* of what is allocated: HDF5's end of allocation */
     uint64_t physical; /* size of the file as far as we made it */
     uint64_t reserved; /* for payloads */
-    struct sluice_extent payload, meta;
+    struct sluice_extent payload, meta, cells;
 };
 
 /* Room for a payload; SLUICE_NOWHERE and errno when the disk is full. */
@@ -34,6 +34,7 @@ uint64_t sluice_extents_payload(struct sluice_extents *extents, uint64_t bytes);
 /* The next payload begins aligned. */
 void sluice_extents_align(struct sluice_extents *extents);
 uint64_t sluice_extents_meta(struct sluice_extents *extents, uint64_t bytes);
+uint64_t sluice_extents_cells(struct sluice_extents *extents, uint64_t bytes);
 /* HDF5 moves the end itself: at the creation, or to extend what lies there. Never shrinks. */
 void sluice_extents_move_end(struct sluice_extents *extents, uint64_t end);
 /* Gives up what is reserved beyond the last payload: before the file is closed, which cuts it

@@ -254,10 +254,10 @@ static herr_t begin_append(const struct sluice_sink *sink, struct sluice_datafil
     live->columns.append = live->append;
     if (live->append != NULL)
         return 0;
-    sluice_log_debug("writer",
-                     "HDF5 %u.%u.%u makes files in another way than is known here, and "
-                     "writes all rows itself",
-                     H5_VERS_MAJOR, H5_VERS_MINOR, H5_VERS_RELEASE);
+    sluice_log_info("writer",
+                    "HDF5 %u.%u.%u makes this file in another way than is known here, and writes "
+                    "all rows itself, which costs time",
+                    H5_VERS_MAJOR, H5_VERS_MINOR, H5_VERS_RELEASE);
     return empty_again(live);
 }
 

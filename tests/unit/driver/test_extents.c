@@ -59,19 +59,20 @@ static void payloads_follow_each_other_and_share_no_page_with_the_rest(void **st
     unsigned seed = (unsigned)time(NULL);
     print_message("seed %u\n", seed);
     struct sluice_extents extents = fresh();
-    uint8_t *kind = calloc(1 << 16, 1); /* of each page: 1 payload, 2 the rest */
+    uint8_t *kind = calloc(1 << 16, 1); /* of each page: 1 payload, 2 metadata, 3 cells */
     for (int i = 0; i < 2000; i++) {
         uint64_t bytes = 1 + (uint64_t)rand_r(&seed) % 30000;
-        bool payload = rand_r(&seed) % 4 != 0;
+        const int die = rand_r(&seed) % 8, what = die < 6 ? 1 : die - 4;
         if (rand_r(&seed) % 10 == 0)
             sluice_extents_align(&extents);
-        uint64_t at = payload ? sluice_extents_payload(&extents, bytes)
-                              : sluice_extents_meta(&extents, bytes);
+        uint64_t at = what == 1   ? sluice_extents_payload(&extents, bytes)
+                      : what == 2 ? sluice_extents_meta(&extents, bytes)
+                                  : sluice_extents_cells(&extents, bytes);
         assert_true(at != SLUICE_NOWHERE && at + bytes <= extents.end);
         for (uint64_t page = at / PAGE; page <= (at + bytes - 1) / PAGE; page++) {
             assert_true(page < 1 << 16);
-            assert_true(kind[page] == 0 || kind[page] == (payload ? 1 : 2));
-            kind[page] = payload ? 1 : 2;
+            assert_true(kind[page] == 0 || kind[page] == what);
+            kind[page] = (uint8_t)what;
         }
     }
     free(kind);

@@ -16,7 +16,7 @@
 #include "writer/append/object_header.h"
 #include "writer/h5/h5.h"
 
-/* When set, files are refused as ones of an HDF5 that writes them in another way. */
+/* When set, files are refused as ones of an HDF5 that writes them in another way; else none is. */
 static bool refused;
 static unsigned refusals;
 struct sluice_append *__real_sluice_append_begin(struct sluice_direct *direct, int descriptor,
@@ -26,8 +26,13 @@ struct sluice_append *__wrap_sluice_append_begin(struct sluice_direct *direct, i
 struct sluice_append *__wrap_sluice_append_begin(struct sluice_direct *direct, int descriptor,
                                                  const struct sluice_append_plan *plan)
 {
+    struct sluice_append *append = NULL;
+    if (!refused) {
+        append = __real_sluice_append_begin(direct, descriptor, plan);
+        assert_non_null(append);
+    }
     refusals += refused;
-    return refused ? NULL : __real_sluice_append_begin(direct, descriptor, plan);
+    return append;
 }
 
 #define ROWS 2600 /* three pages of an index, eleven blocks of columns */
@@ -196,6 +201,17 @@ static void images_out_of_order_and_gaps_make_the_same_files(void **state)
     assert_variant(&(struct variant){1, NULL, 256, far, count, count}); /* files of gaps too */
 }
 
+/* Indexes of columns too are longer than a block of metadata, and have pages. */
+static void large_files_are_not_left_to_hdf5(void **state)
+{
+    (void)state;
+    static const uint64_t far[] = {0, 1, 100000, 99999, 262144, 262143, 2, 300000};
+    const uint64_t count = sizeof(far) / sizeof(far[0]);
+    assert_variant(&(struct variant){1, NULL, 10000, NULL, 500, 60});
+    assert_variant(&(struct variant){2, "{}", 100000, NULL, 500, 60});
+    assert_variant(&(struct variant){1, NULL, 400000, far, count, 1});
+}
+
 static void a_file_that_is_not_as_expected_is_left_to_hdf5(void **state)
 {
     (void)state;
@@ -319,6 +335,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(images_in_order_make_the_same_files),
         cmocka_unit_test(channels_and_user_data_make_the_same_files),
         cmocka_unit_test(images_out_of_order_and_gaps_make_the_same_files),
+        cmocka_unit_test(large_files_are_not_left_to_hdf5),
         cmocka_unit_test(a_file_that_is_not_as_expected_is_left_to_hdf5),
         cmocka_unit_test(a_growing_file_shows_the_rows_that_are_written),
         cmocka_unit_test(a_header_that_is_not_as_expected_is_refused),
