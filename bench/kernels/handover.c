@@ -8,10 +8,10 @@
 #include "bench/kernels/handover.h"
 
 #include <math.h>
-#include <sched.h>
 #include <stdlib.h>
 
 #include "bench/kernels/kernels.h"
+#include "bench/pipeline/probe.h"
 #include "core/clock.h"
 
 #define WINDOWS         10
@@ -49,16 +49,11 @@ struct work {
     struct result *results[RINGS];
 };
 
-/* The first two that this process may use; anywhere where there is but one. */
+/* Anywhere where there is but one. */
 static struct sluice_handover_cores choose_cores(void)
 {
-    int found[2], count = 0;
-    cpu_set_t allowed;
-    if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0)
-        for (int i = 0; i < CPU_SETSIZE && count < 2; i++)
-            if (CPU_ISSET((size_t)i, &allowed))
-                found[count++] = i;
-    if (count < 2)
+    int found[2];
+    if (!sluice_probe_processors(found))
         return (struct sluice_handover_cores){-1, -1};
     return (struct sluice_handover_cores){found[0], found[1]};
 }

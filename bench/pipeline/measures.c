@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A measure is computed from one round (and the floors of the same round); medians are taken of
- * measures, never measures of medians. Invalid rounds enter no median; they stay in the JSON. */
+ * measures, never measures of medians. Invalid rounds enter no median; they stay in the JSON.
+ * Ratios are taken of rows in which all receivers found the processors as near to each other as the
+ * others did, when there are such. */
 #include "bench/pipeline/measures.h"
 
 #include <math.h>
@@ -32,6 +34,8 @@ static const struct {
     [SLUICE_MEASURE_EXIT_SECONDS] = {"exit_seconds", false, false},
     [SLUICE_MEASURE_PAGE_FAULTS_PER_IMAGE] = {"page_faults_per_image", false, false},
     [SLUICE_MEASURE_CONTEXT_SWITCHES_PER_IMAGE] = {"context_switches_per_image", false, false},
+    [SLUICE_MEASURE_WAY_NS] = {"way_ns", false, false},
+    [SLUICE_MEASURE_STEAL_PERCENT] = {"steal_percent", false, false},
     [SLUICE_MEASURE_START_CPU_MS] = {"start_cpu_ms", false, false},
     [SLUICE_MEASURE_READER_CPU_US_PER_IMAGE] = {"reader_cpu_us_per_image", false, false},
     [SLUICE_MEASURE_LATENCY_P50_MS] = {"latency_p50_ms", false, false},
@@ -163,6 +167,10 @@ static double measure_of(const struct sluice_round *row, enum sluice_receiver re
         return (double)round->page_faults / images;
     case SLUICE_MEASURE_CONTEXT_SWITCHES_PER_IMAGE:
         return (double)round->context_switches / images;
+    case SLUICE_MEASURE_WAY_NS:
+        return fmax(round->way_ns_before, round->way_ns_after);
+    case SLUICE_MEASURE_STEAL_PERCENT:
+        return round->steal_percent;
     case SLUICE_MEASURE_START_CPU_MS:
         return round->start_cpu_seconds * 1e3;
     case SLUICE_MEASURE_READER_CPU_US_PER_IMAGE:
@@ -177,12 +185,22 @@ static double measure_of(const struct sluice_round *row, enum sluice_receiver re
     }
 }
 
+static struct sluice_spread spread_of_rows(const struct sluice_bench_case *result,
+                                           enum sluice_receiver receiver,
+                                           enum sluice_measure measure, bool even_only)
+{
+    double values[SLUICE_BENCH_ROWS_MAX];
+    for (uint32_t r = 0; r < result->round_count; r++) {
+        const struct sluice_round *row = &result->rounds[(size_t)r * SLUICE_RECEIVER_COUNT];
+        values[r] = even_only && row[receiver].uneven ? NAN : measure_of(row, receiver, measure);
+    }
+    return sluice_spread_of(values, result->round_count);
+}
+
 struct sluice_spread sluice_bench_spread(const struct sluice_bench_case *result,
                                          enum sluice_receiver receiver, enum sluice_measure measure)
 {
-    double values[SLUICE_BENCH_REPEAT_MAX];
-    for (uint32_t r = 0; r < result->round_count; r++)
-        values[r] =
-            measure_of(&result->rounds[(size_t)r * SLUICE_RECEIVER_COUNT], receiver, measure);
-    return sluice_spread_of(values, result->round_count);
+    struct sluice_spread spread =
+        spread_of_rows(result, receiver, measure, sluice_measure_is_ratio(measure));
+    return spread.count > 0 ? spread : spread_of_rows(result, receiver, measure, false);
 }

@@ -23,7 +23,9 @@ enum sluice_measure {
     SLUICE_MEASURE_EXIT_SECONDS,
     SLUICE_MEASURE_PAGE_FAULTS_PER_IMAGE,
     SLUICE_MEASURE_CONTEXT_SWITCHES_PER_IMAGE,
-    SLUICE_MEASURE_START_CPU_MS, /* before the first image was sent */
+    SLUICE_MEASURE_WAY_NS,        /* between processors, the longer one of before and after */
+    SLUICE_MEASURE_STEAL_PERCENT, /* of the time of all processors */
+    SLUICE_MEASURE_START_CPU_MS,  /* before the first image was sent */
     SLUICE_MEASURE_READER_CPU_US_PER_IMAGE,
     SLUICE_MEASURE_LATENCY_P50_MS, /* complete message until visible, as the receiver says */
     SLUICE_MEASURE_LATENCY_P99_MS,

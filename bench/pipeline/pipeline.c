@@ -5,6 +5,7 @@
 #include "bench/pipeline/pipeline.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #define PACED_SECONDS  3 /* of a paced round, unless the set has fewer images */
 #define QUICK_SECONDS  0.2
 #define HIGHEST_SHARE  0.9 /* of the maximum: a rate above is not tried */
+#define UNEVEN         2.0 /* times as far from one processor to another: they were moved */
 #define PYTHON_TIME_NS (30 * SLUICE_NS_PER_S)
 
 void sluice_bench_progress(const char *format, ...)
@@ -135,21 +137,45 @@ static const char *mode_text(const struct sluice_bench_plan *plan, char *text, s
     return text;
 }
 
+/* All receivers of a row are compared with each other: did they find the same machine? */
+static bool mark_uneven(const struct sluice_bench_plan *plan, struct sluice_round *row)
+{
+    double least = INFINITY, most = 0;
+    for (uint32_t i = 0; i < SLUICE_RECEIVER_COUNT; i++) {
+        if (!plan->receivers[i])
+            continue;
+        least = fmin(least, fmin(row[i].way_ns_before, row[i].way_ns_after));
+        most = fmax(most, fmax(row[i].way_ns_before, row[i].way_ns_after));
+    }
+    const bool uneven = most > UNEVEN * least;
+    for (uint32_t i = 0; i < SLUICE_RECEIVER_COUNT; i++)
+        row[i].uneven = uneven;
+    if (uneven)
+        sluice_bench_progress("the host moved processors (%.0f to %.0f ns apart)", least, most);
+    return uneven;
+}
+
+/* Rows that come on top for uneven ones, at most. */
+static uint32_t spare_rows(const struct sluice_bench_results *results, uint32_t repeat)
+{
+    return results->settings->quick ? 0 : (repeat + 1) / 2;
+}
+
 static enum sluice_status run_rounds(struct sluice_bench_results *results,
                                      const struct sluice_round_settings *round,
                                      struct sluice_bench_case *result, struct sluice_error *error)
 {
     char mode[32];
     const struct sluice_bench_plan *plan = &result->plan;
-    for (uint32_t r = 0; r < plan->repeat; r++) {
+    uint32_t rows = plan->repeat, spare = spare_rows(results, plan->repeat);
+    for (uint32_t r = 0; r < rows; r++) {
         struct sluice_round *row = &result->rounds[(size_t)r * SLUICE_RECEIVER_COUNT];
         for (uint32_t i = 0; i < SLUICE_RECEIVER_COUNT; i++) {
             const uint32_t receiver = (r + i) % SLUICE_RECEIVER_COUNT;
             if (!plan->receivers[receiver])
                 continue;
             sluice_bench_progress("%s, %s, %s: round %u of %u: %s", plan->set->name,
-                                  mode_text(plan, mode, sizeof(mode)), plan->directory, r + 1,
-                                  plan->repeat,
+                                  mode_text(plan, mode, sizeof(mode)), plan->directory, r + 1, rows,
                                   sluice_receiver_name((enum sluice_receiver)receiver));
             const enum sluice_status status =
                 sluice_round_run(round, (enum sluice_receiver)receiver, &row[receiver], error);
@@ -159,6 +185,10 @@ static enum sluice_status run_rounds(struct sluice_bench_results *results,
                 results->all_valid &= row[receiver].valid || row[receiver].skipped;
         }
         result->round_count++;
+        if (mark_uneven(plan, row) && spare > 0) {
+            rows++;
+            spare--;
+        }
     }
     return SLUICE_OK;
 }
@@ -211,7 +241,8 @@ enum sluice_status sluice_bench_run_case(struct sluice_bench_results *results,
     struct sluice_bench_case *result = &results->cases[results->case_count++];
     *result = (struct sluice_bench_case){.plan = *plan, .is_captured = folder->is_captured};
     sluice_machine_file_system(plan->directory, result->file_system, sizeof(result->file_system));
-    result->rounds = calloc((size_t)plan->repeat * SLUICE_RECEIVER_COUNT, sizeof(*result->rounds));
+    const size_t rows = plan->repeat + spare_rows(results, plan->repeat);
+    result->rounds = calloc(rows * SLUICE_RECEIVER_COUNT, sizeof(*result->rounds));
     *out = result;
     if (result->rounds == NULL)
         return sluice_error_set(error, SLUICE_NO_MEMORY, "no memory for the rounds");

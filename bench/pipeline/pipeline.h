@@ -13,6 +13,7 @@
 #define SLUICE_BENCH_DIRECTORIES_MAX 8
 #define SLUICE_BENCH_RATES_MAX       8
 #define SLUICE_BENCH_REPEAT_MAX      1000
+#define SLUICE_BENCH_ROWS_MAX        (SLUICE_BENCH_REPEAT_MAX + SLUICE_BENCH_REPEAT_MAX / 2 + 1)
 #define SLUICE_BENCH_CASES_MAX       512
 #define SLUICE_BENCH_REASON_BYTES    256
 
@@ -55,7 +56,7 @@ struct sluice_bench_case {
     struct sluice_bench_plan plan;
     bool is_captured;
     char file_system[32];
-    uint32_t round_count;        /* of each receiver */
+    uint32_t round_count;        /* of each receiver; with those that were made again */
     struct sluice_round *rounds; /* [round][SLUICE_RECEIVER_COUNT] */
     bool has_skipped;            /* planned, and could not be run at all: */
     char skipped[SLUICE_BENCH_REASON_BYTES];

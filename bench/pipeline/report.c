@@ -76,6 +76,10 @@ static void put_round(struct sluice_json *json, const struct sluice_round *round
     sluice_json_put_double(json, "sender_blocked_seconds", round->sender_blocked_seconds);
     sluice_json_put_double(json, "sender_behind_seconds", round->sender_behind_seconds);
     put_bool(json, "sender_bound", sluice_round_sender_bound(round));
+    sluice_json_put_double(json, "way_ns_before", round->way_ns_before);
+    sluice_json_put_double(json, "way_ns_after", round->way_ns_after);
+    sluice_json_put_double(json, "steal_percent", round->steal_percent);
+    put_bool(json, "uneven", round->uneven);
     sluice_json_object_end(json);
 }
 

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/pipeline/probe.h"
 #include "bench/pipeline/round_run.h"
 #include "bench/pipeline/watch.h"
 #include "core/clock.h"
@@ -159,7 +160,8 @@ enum sluice_status sluice_round_run(const struct sluice_round_settings *settings
 {
     struct sluice_round_run run = {.settings = settings, .round = round};
     struct sluice_watch watch = {0};
-    *round = (struct sluice_round){.receiver = receiver};
+    *round = (struct sluice_round){.receiver = receiver, .way_ns_before = sluice_probe_way_ns()};
+    const struct sluice_probe_steal steal = sluice_probe_steal_begin();
     enum sluice_status status = check_space(settings, error);
     if (status == SLUICE_OK)
         status = sluice_round_start(&run, error);
@@ -175,6 +177,8 @@ enum sluice_status sluice_round_run(const struct sluice_round_settings *settings
         else
             status = fail(&run, status, error);
     }
+    round->steal_percent = sluice_probe_steal_percent(&steal);
+    round->way_ns_after = sluice_probe_way_ns();
     sluice_process_close(&run.sender);
     sluice_process_close(&run.receiver);
     sluice_process_close(&run.reader);

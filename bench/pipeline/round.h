@@ -52,7 +52,8 @@ struct sluice_watched {
 struct sluice_round {
     enum sluice_receiver receiver;
     bool skipped; /* it cannot be done here; `reason` */
-    bool valid;   /* every image that was sent was received (and written, visible, read) */
+    bool uneven; /* the host moved processors in this row of rounds: no ratio, if others have one */
+    bool valid;  /* every image that was sent was received (and written, visible, read) */
     char reason[256];
     uint64_t images, bytes; /* of the sender: images, and bytes of all messages */
     /* From the first image complete until the last message (drop), until the file is closed
@@ -72,6 +73,9 @@ struct sluice_round {
     double sender_seconds, sender_cpu_seconds;
     double sender_blocked_seconds; /* the time in which it waited for the receiver */
     double sender_behind_seconds;  /* paced: most that it was late by */
+    double way_ns_before,
+        way_ns_after;     /* from one processor to another (probe.h); NaN: not known */
+    double steal_percent; /* of all processors' time, taken by the host; NaN: not known */
 };
 
 /* OK also for an invalid round, and for a peer that dies. AGAIN: stopped. SYSTEM, IO, TIMEOUT,

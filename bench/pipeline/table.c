@@ -145,6 +145,32 @@ static void print_notes(FILE *stream, const struct sluice_bench_case *result)
     }
 }
 
+/* What the machine did meanwhile, over all receivers. */
+static void print_machine(FILE *stream, const struct sluice_bench_case *result)
+{
+    double least = INFINITY, most = 0, steal = 0;
+    uint32_t uneven = 0;
+    for (uint32_t r = 0; r < result->round_count; r++) {
+        const struct sluice_round *row = &result->rounds[(size_t)r * SLUICE_RECEIVER_COUNT];
+        uneven += row->uneven;
+        for (uint32_t i = 0; i < SLUICE_RECEIVER_COUNT; i++) {
+            if (!result->plan.receivers[i])
+                continue;
+            least = fmin(least, fmin(row[i].way_ns_before, row[i].way_ns_after));
+            most = fmax(most, fmax(row[i].way_ns_before, row[i].way_ns_after));
+            steal = fmax(steal, row[i].steal_percent);
+        }
+    }
+    fprintf(stream, "  machine: steal at most %.2f %% of a round", steal);
+    if (most > 0)
+        fprintf(stream, "; %.0f to %.0f ns from processor to processor", least, most);
+    if (uneven > 0)
+        fprintf(stream, ": moved by the host in %u of %u rounds, whose ratios %s", uneven,
+                result->round_count,
+                uneven < result->round_count ? "do not count" : "count little");
+    fputc('\n', stream);
+}
+
 static double image_kilobytes(const struct sluice_bench_case *result)
 {
     for (uint32_t i = 0; i < result->round_count * SLUICE_RECEIVER_COUNT; i++)
@@ -184,6 +210,7 @@ void sluice_bench_print_case(FILE *stream, const struct sluice_bench_case *resul
     for (uint32_t i = 0; i < SLUICE_RECEIVER_COUNT; i++)
         print_path(stream, result, (enum sluice_receiver)i);
     print_watched(stream, result);
+    print_machine(stream, result);
     print_notes(stream, result);
     fflush(stream);
 }
