@@ -174,6 +174,29 @@ class LiveMemory(e2e.Case):
                 self.tearDown()
                 self.setUp()
 
+    def test_a_program_that_it_would_start_gets_none_of_its_descriptors(self):
+        """Neither data files nor the feed, ring, sockets and counters: all are close-on-exec."""
+        for io in ("direct", "cached"):
+            with self.subTest(io):
+                ingest = self.ingest(settings=[f"writer.io={io}"])
+                self.detector.send(e2e.start(SHAPE, "u2", COUNT), *messages()[:20])
+                ingest.wait_counter("writer_images_visible", 20)
+                process = f"/proc/{ingest.process.pid}"
+                names = []
+                for number in os.listdir(f"{process}/fd"):
+                    if int(number) <= 2:
+                        continue
+                    name = os.readlink(f"{process}/fd/{number}")
+                    with open(f"{process}/fdinfo/{number}", encoding="ascii") as info:
+                        flags = next(line for line in info if line.startswith("flags"))
+                    self.assertTrue(int(flags.split()[1], 8) & os.O_CLOEXEC, name)
+                    names.append(name)
+                self.assertTrue(any("_data_" in name for name in names), names)
+                self.detector.send(e2e.end())
+                self.assertEqual(ingest.wait(), 3)  # the others never came
+                self.tearDown()
+                self.setUp()
+
     def test_a_foreign_file_in_the_place_of_a_feed(self):
         names = [f"{FEEDS}test-{os.getpid()}-{i}" for i in range(3)]
         try:
