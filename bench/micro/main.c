@@ -23,6 +23,7 @@ int main(int argc, char **argv)
 #endif
     sluice_micro_wake();
     sluice_micro_codec();
+    sluice_micro_kinds();
     sluice_micro_protocol();
     sluice_micro_core();
     sluice_micro_planes();

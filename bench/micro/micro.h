@@ -12,6 +12,7 @@ void sluice_micro_ring(void);
 void sluice_micro_ring_ck(void); /* the same loops over Concurrency Kit's ring, for comparison */
 void sluice_micro_wake(void);
 void sluice_micro_codec(void);
+void sluice_micro_kinds(void);
 void sluice_micro_protocol(void);
 void sluice_micro_core(void);
 void sluice_micro_planes(void);

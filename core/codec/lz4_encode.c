@@ -1,115 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * LZ4 blocks of bit planes.
+ * LZ4 blocks of bit planes: the way by comparisons, and the choice between it and the search.
  *
  * Design: three steps over one block, which stays in the first cache.
  *
  *   1. varying   one pass over the pixels finds the highest bit that is not as the sign. Planes
- * above it are all the same, also where masked pixels are all ones; only the `active` ones up to
- * the first of those are transposed and looked at.
+ *                above it are all the same, also where masked pixels are all ones; only the
+ *                `active` ones up to the first of those are transposed and looked at.
  *   2. compare   two bits for each active byte: as the byte before it, as the one in the plane
  *                before; and where at least so many in a row begin.
  *   3. sequences from one such beginning to the next: the longer of the two stretches becomes a
- *                match, what lies between literals.
+ *                match, what lies between literals. Or the search (lz4_search.c), where that has
+ *                given shorter blocks of late.
  *
  *      active planes                                  the others
  *      [plane 0][plane 1] ... [plane k - 1]           [= plane k - 1] ... [= plane k - 1]
- *      ^ literals, runs, stretches as above          ^ one match, offset: a plane    last 5 ^
- * literals
+ *      ^ literals, runs, stretches as above           ^ one match, offset: a plane
+ *                                                                        last 5: literals ^
  *
  * A run is a match at offset 1, which needs its first byte as a literal. Where an earlier run of
  * the same byte is as long, the match is there instead, and needs none.
  *
- * Invariants, which LZ4 demands: a match is at least 4 long, begins at least 12 bytes before the
- * block's end and leaves at least 5. A sequence is never longer than what it stands for, but for
- * the length of its literals, so LZ4's own bound holds. */
+ * Invariant: a sequence is never longer than what it stands for, but for the length of its
+ * literals, so LZ4's own bound holds. */
 #include "core/codec/lz4_encode.h"
 
 #include <string.h>
 
+#include "core/codec/lz4_put.h"
 #include "core/codec/transpose.h"
 
-#define MATCH_MIN      4
-#define LAST_LITERALS  5  /* of a block */
-#define LAST_MATCH     12 /* from a block's end, where the last match may begin */
-#define TOKEN_MAX      15 /* beyond, lengths go on in bytes of their own */
-#define LENGTH_BYTE    255
-#define LITERALS_CHUNK 32
-
-/* repeats_itself: so many places, where so few of 8 bytes are as the one before. */
-#define REPEATS_MIN     2
-#define REPEAT_SAME_MAX 5
-
-/* is_worth_asking: one block of so many, this one of them; and the part that has to be saved. */
-#define SAMPLE       256
-#define SAMPLE_FIRST 32
-#define SAVED_PART   10
+/* Both ways are tried on one block of so many, seldomer as long as the same one is the better. */
+#define WAIT_MIN          1
+#define SEARCHED_WAIT_MAX 16
+#define COMPARED_WAIT_MAX 256
+#define SAVED_PART        64 /* what a search has to save to be worth its time */
+#define LENGTH_PART       4  /* a block that much longer or shorter is another kind of block */
+/* In between, a byte counts and both ways are quick. */
+#define SHORT_MIN 50
+#define SHORT_MAX 200
 
 /* The longest run so far. */
 struct run {
     size_t begin, length, value;
 };
-
-/* A length of TOKEN_MAX or more goes on here with what is beyond it; a lesser one takes no byte,
- * and the one that is written then is written over. So only very long ones need a branch. */
-static inline uint8_t *put_length(uint8_t *to, size_t length)
-{
-    size_t rest = length - TOKEN_MAX;
-
-    if (length >= TOKEN_MAX + LENGTH_BYTE)
-        for (; rest >= LENGTH_BYTE; rest -= LENGTH_BYTE)
-            *to++ = LENGTH_BYTE;
-    *to = (uint8_t)rest;
-    return to + (length >= TOKEN_MAX);
-}
-
-static inline uint8_t token_part(size_t length)
-{
-    return (uint8_t)(length < TOKEN_MAX ? length : TOKEN_MAX);
-}
-
-/* Copies whole chunks: it reads and writes up to 31 bytes too many. */
-static inline uint8_t *put_literals(uint8_t *to, const uint8_t *literals, size_t count)
-{
-    memcpy(to, literals, LITERALS_CHUNK);
-    for (size_t i = LITERALS_CHUNK; i < count; i += LITERALS_CHUNK)
-        memcpy(to + i, literals + i, LITERALS_CHUNK);
-    return to + count;
-}
-
-static inline uint8_t *put_sequence(uint8_t *to, const uint8_t *literals, size_t count,
-                                    size_t offset, size_t length)
-{
-    const size_t rest = length - MATCH_MIN;
-
-    *to++ = (uint8_t)(token_part(count) << 4 | token_part(rest));
-    to = put_literals(put_length(to, count), literals, count);
-    to[0] = (uint8_t)offset;
-    to[1] = (uint8_t)(offset >> 8);
-    return put_length(to + 2, rest);
-}
-
-static inline uint8_t *put_last(uint8_t *to, const uint8_t *literals, size_t count)
-{
-    *to++ = (uint8_t)(token_part(count) << 4);
-    return put_literals(put_length(to, count), literals, count);
-}
-
-/* How many bits from `at` on are set. Two words behind the last one are 0. */
-static inline size_t stretch(const uint64_t *bits, size_t at)
-{
-    size_t word = at / 64, shift = at % 64, length;
-    uint64_t unset = ~(bits[word] >> shift | bits[word + 1] << 1 << (63 - shift));
-
-    if (unset != 0)
-        return (size_t)__builtin_ctzll(unset);
-    unset = ~bits[++word] >> shift;
-    if (unset != 0)
-        return 64 + (size_t)__builtin_ctzll(unset);
-    for (length = 128 - shift; bits[++word] == UINT64_MAX; length += 64)
-        ;
-    return length + (size_t)__builtin_ctzll(~bits[word]);
-}
 
 struct match {
     size_t begin, offset, end;
@@ -134,6 +68,13 @@ static inline struct match choose(const struct sluice_lz4_encoder *encoder, size
     longest->value = longer ? value : longest->value;
     longest->length = longer ? same + 1 : longest->length;
     return match;
+}
+
+/* A match that reaches the end of the active planes goes on through the others when it repeats
+ * whole parts of a plane, and a whole plane of it is behind it. */
+static inline bool repeats_on(size_t begin, size_t offset, size_t active, size_t plane_bytes)
+{
+    return plane_bytes % offset == 0 && begin + plane_bytes <= active + offset;
 }
 
 static size_t put_sequences(uint8_t *out, const struct sluice_lz4_encoder *encoder, size_t active,
@@ -165,8 +106,7 @@ static size_t put_sequences(uint8_t *out, const struct sluice_lz4_encoder *encod
         match = choose(encoder, plane_bytes, at, anchor, &longest);
         if (match.end >= end) { /* the last one */
             match.end = end;
-            if (goes_on && (match.offset == plane_bytes ||
-                            (match.offset == 1 && match.begin <= active - plane_bytes + 1)))
+            if (goes_on && repeats_on(match.begin, match.offset, active, plane_bytes))
                 match.end = bytes - LAST_LITERALS;
         }
         if (match.end < match.begin + MATCH_MIN)
@@ -179,15 +119,7 @@ static size_t put_sequences(uint8_t *out, const struct sluice_lz4_encoder *encod
         word = anchor / 64;
         left = starts[word] & UINT64_MAX << (anchor % 64);
     }
-    if (goes_on && anchor <= active) {
-        to = put_sequence(to, encoder->data + anchor, active - anchor, plane_bytes,
-                          bytes - LAST_LITERALS - active);
-        anchor = bytes - LAST_LITERALS;
-    }
-    /* The last literals of a block that goes on are those of the last active plane. */
-    to = put_last(to, goes_on ? encoder->data + active - LAST_LITERALS : encoder->data + anchor,
-                  bytes - anchor);
-    return (size_t)(to - out);
+    return (size_t)(put_end(to, encoder->data, anchor, active, bytes, plane_bytes) - out);
 }
 
 static uint64_t varying(const uint8_t *pixels, size_t bytes, size_t element_bytes)
@@ -220,61 +152,63 @@ static void compare(struct sluice_lz4_encoder *encoder, size_t bytes, size_t pla
     sluice_lz4_compare_scalar(encoder, bytes, plane_bytes);
 }
 
-/* This encoder does not see that planes repeat what lies 64 bytes before, as those of a ramp do. A
- * look at one to four places of each plane tells; runs, which repeat too, do not count. */
-static int repeats_itself(const struct sluice_lz4_encoder *encoder, size_t active,
-                          size_t plane_bytes)
-{
-    const size_t step = plane_bytes <= 128 ? 128 : plane_bytes < 512 ? plane_bytes / 2 : 256;
-    int repeats = 0;
-
-    if (plane_bytes < 128 || plane_bytes % 64 != 0)
-        return 0;
-    for (size_t at = step / 2; at < active; at += step) {
-        const uint8_t *here = encoder->data + at;
-
-        if (memcmp(here, here - 64, 8) == 0)
-            repeats += __builtin_popcountll(encoder->runs.same[at / 64] & 0xff) <= REPEAT_SAME_MAX;
-    }
-    return repeats >= REPEATS_MIN;
-}
-
-/* Nor does it see other repetitions, which pixels without noise are full of. So liblz4 is asked for
- * one block of many, and for each as long as that saves a tenth: it takes three to ten times as
- * long, which the few percent that it saves on some noise are not worth. */
-static int is_worth_asking(const struct sluice_lz4_encoder *encoder)
-{
-    return encoder->blocks % SAMPLE == SAMPLE_FIRST ||
-           SAVED_PART * (encoder->ours - encoder->shorter) > encoder->ours;
-}
-
-/* liblz4's block in its place, if it is shorter. */
-static size_t take_shorter(uint8_t *out, size_t length, struct sluice_lz4_encoder *encoder,
-                           size_t bytes, size_t active, size_t plane_bytes)
-{
-    int other;
-
-    for (size_t at = active; at < bytes; at += plane_bytes)
-        memcpy(encoder->data + at, encoder->data + active - plane_bytes, plane_bytes);
-    other = LZ4_compress_fast_extState(&encoder->lz4, (const char *)encoder->data,
-                                       (char *)encoder->other, (int)bytes,
-                                       (int)sizeof encoder->other, 1);
-    if (other <= 0 || (size_t)other >= length)
-        return length;
-    memcpy(out, encoder->other, (size_t)other);
-    return (size_t)other;
-}
-
 void sluice_lz4_encode_begin(struct sluice_lz4_encoder *encoder)
 {
-    encoder->blocks = encoder->ours = encoder->shorter = 0;
+    encoder->course = (struct sluice_lz4_course){0};
+    memset(encoder->table, 0, sizeof encoder->table);
+}
+
+/* Both ways were tried on a block. The next ones go the way that has been shorter of late, as a
+ * mean in which each block counts half as much as the one after it. */
+static void steer(struct sluice_lz4_course *course, size_t compared, size_t searched, bool is_new)
+{
+    const bool was_searching = course->is_searching;
+    const unsigned wait_max = was_searching ? SEARCHED_WAIT_MAX : COMPARED_WAIT_MAX;
+
+    course->compared = course->compared / 2 + compared;
+    course->searched = course->searched / 2 + searched;
+    course->is_searching = course->compared > course->searched + course->compared / SAVED_PART;
+    course->length = compared < searched ? compared : searched;
+    if (course->is_searching != was_searching || is_new)
+        course->wait = WAIT_MIN;
+    else if (course->wait < wait_max)
+        course->wait *= 2;
+    course->left = course->wait;
+}
+
+/* What comparisons find is nearly all that there is on the noise of counts, and little of it on
+ * pixels that repeat in other ways, or where so few of them count that a plane is nearly empty.
+ * Which of these an image is changes slowly from block to block. So both ways are tried now and
+ * then, and where a block is much longer or shorter than the last one they were tried on. */
+static size_t put_block(uint8_t *out, struct sluice_lz4_encoder *encoder, size_t active,
+                        size_t bytes, size_t plane_bytes)
+{
+    struct sluice_lz4_course *course = &encoder->course;
+    const bool searches = course->is_searching;
+    const size_t first = searches ? sluice_lz4_search(out, encoder, active, bytes, plane_bytes)
+                                  : put_sequences(out, encoder, active, bytes, plane_bytes);
+    const size_t change = first > course->length ? first - course->length : course->length - first;
+    const bool is_new = change > course->length / LENGTH_PART;
+    size_t other;
+
+    if (course->left > 0 && !is_new && (first < SHORT_MIN || first > SHORT_MAX)) {
+        course->left--;
+        return first;
+    }
+    other = searches ? put_sequences(encoder->other, encoder, active, bytes, plane_bytes)
+                     : sluice_lz4_search(encoder->other, encoder, active, bytes, plane_bytes);
+    steer(course, searches ? other : first, searches ? first : other, is_new);
+    if (other >= first)
+        return first;
+    memcpy(out, encoder->other, other);
+    return other;
 }
 
 size_t sluice_lz4_encode_planes(uint8_t *out, const uint8_t *pixels, size_t bytes,
                                 size_t element_bytes, struct sluice_lz4_encoder *encoder)
 {
     const size_t count = bytes / element_bytes, plane_bytes = count / 8;
-    size_t active = bytes, length, shorter;
+    size_t active = bytes;
 
     if (bytes % 64 == 0 && plane_bytes >= LAST_LITERALS) {
         uint64_t bits = varying(pixels, bytes, element_bytes);
@@ -288,15 +222,5 @@ size_t sluice_lz4_encode_planes(uint8_t *out, const uint8_t *pixels, size_t byte
     if (bytes <= LAST_MATCH)
         return (size_t)(put_last(out, encoder->data, bytes) - out);
     compare(encoder, active, plane_bytes);
-    length = put_sequences(out, encoder, active, bytes, plane_bytes);
-    encoder->blocks++;
-    if (is_worth_asking(encoder)) {
-        shorter = take_shorter(out, length, encoder, bytes, active, plane_bytes);
-        encoder->ours += length;
-        encoder->shorter += shorter;
-        return shorter;
-    }
-    if (repeats_itself(encoder, active, plane_bytes))
-        return take_shorter(out, length, encoder, bytes, active, plane_bytes);
-    return length;
+    return put_block(out, encoder, active, bytes, plane_bytes);
 }

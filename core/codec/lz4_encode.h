@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * LZ4 for bit planes, for core/codec only: an encoder without a hash table. What can be matched in
- * a block of planes is known beforehand, and two comparisons of the block with itself find it:
+ * LZ4 for bit planes, for core/codec only: an encoder that needs no hash table for counts. What can
+ * be matched in a block of planes is mostly known beforehand, and two comparisons of the block with
+ * itself find it:
  *
  *   - runs of one byte (mostly 0): a match at offset 1, or at an earlier run that is as long
  *   - stretches that are as in the plane before: a match at the offset of one plane
  *   - the planes above the highest bit that any pixel has, all as the last one: one match
  *
- * Where that misses much, liblz4 is asked too. The result is an LZ4 block like any other. Kernels
- * for each level of core/cpu.h compare; one plain function writes the sequences. Blocks of at most
+ * Where that misses much, a search by hash table is the second way; which one is taken is tried out
+ * now and then in each image. The result is an LZ4 block like any other. Kernels for each level of
+ * core/cpu.h compare; plain functions write the sequences. Blocks of at most
  * SLUICE_BSLZ4_BLOCK_BYTES. Re-entrant. */
 #ifndef SLUICE_CORE_CODEC_LZ4_ENCODE_H
 #define SLUICE_CORE_CODEC_LZ4_ENCODE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,8 +29,9 @@
 /* Bytes behind the block that sluice_lz4_encode_planes may write over. */
 #define SLUICE_LZ4_SLACK 64
 /* Bits of a block, and words behind them for kernels that take several at a time. */
-#define SLUICE_LZ4_WORDS  (SLUICE_BSLZ4_BLOCK_BYTES / 64)
-#define SLUICE_LZ4_SPARES 8
+#define SLUICE_LZ4_WORDS     (SLUICE_BSLZ4_BLOCK_BYTES / 64)
+#define SLUICE_LZ4_SPARES    8
+#define SLUICE_LZ4_HASH_BITS 12
 
 /* Bit i % 64 of word i / 64 is byte i of the active planes. The words behind the last one are 0. */
 struct sluice_lz4_runs {
@@ -36,18 +40,23 @@ struct sluice_lz4_runs {
     uint64_t start[SLUICE_LZ4_WORDS + SLUICE_LZ4_SPARES]; /* 3 `same` or 12 `above` begin here */
 };
 
+/* Which way the blocks of an image are written, and when both are tried again. */
+struct sluice_lz4_course {
+    size_t compared, searched; /* bytes of the last blocks that both ways were tried on */
+    size_t length;             /* of the last of them, as it was taken */
+    unsigned wait, left;       /* blocks between two tries, and until the next */
+    bool is_searching;
+};
+
 /* What one block needs, and what is known of the image. Zeroed memory is not necessary. */
 struct sluice_lz4_encoder {
     uint8_t before[SLUICE_LZ4_MARGIN];
     uint8_t data[SLUICE_BSLZ4_BLOCK_BYTES]; /* the planes */
     uint8_t behind[SLUICE_LZ4_MARGIN];
     struct sluice_lz4_runs runs;
-    /* of the image: blocks so far; of those that told whether liblz4 is worth it, bytes as we
-     * write them, and as the shorter one is */
-    uint64_t blocks, ours, shorter;
-    /* for blocks that liblz4 does better */
-    LZ4_stream_t lz4;
-    uint8_t other[LZ4_COMPRESSBOUND(SLUICE_BSLZ4_BLOCK_BYTES)];
+    uint16_t table[1 << SLUICE_LZ4_HASH_BITS]; /* where four bytes were seen last */
+    uint8_t other[LZ4_COMPRESSBOUND(SLUICE_BSLZ4_BLOCK_BYTES) + SLUICE_LZ4_SLACK];
+    struct sluice_lz4_course course;
 };
 
 /* Before the first block of an image: its bytes then depend on nothing that was before it. */
@@ -57,6 +66,11 @@ void sluice_lz4_encode_begin(struct sluice_lz4_encoder *encoder);
  * block. Its length, at most LZ4_compressBound(bytes); `out` has room for that and the slack. */
 size_t sluice_lz4_encode_planes(uint8_t *out, const uint8_t *pixels, size_t bytes,
                                 size_t element_bytes, struct sluice_lz4_encoder *encoder);
+
+/* The second way, lz4_search.c: encoder->data and the runs, filled for `active` bytes, as an LZ4
+ * block of `bytes`. Its length; room as above. */
+size_t sluice_lz4_search(uint8_t *out, struct sluice_lz4_encoder *encoder, size_t active,
+                         size_t bytes, size_t plane_bytes);
 
 /* The OR over all elements of x ^ (x >> sign), folded to one element: the bits that are not as the
  * element's highest one. `bytes` is a multiple of 64. */

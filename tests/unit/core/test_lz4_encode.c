@@ -232,7 +232,7 @@ static void flat_masked_and_ramped_blocks_are_as_small_as_liblz4s(void **state)
 }
 
 /* Columns that repeat after 250 pixels, which comparisons do not find: 4 times liblz4's size and
- * more when it is not asked. */
+ * more without the search. */
 static void a_large_image_without_noise_is_nearly_as_small_as_liblz4s(void **state)
 {
     enum { BLOCKS = 1024, WIDTH = 2048, PERIOD = 250 };
@@ -254,7 +254,7 @@ static void a_large_image_without_noise_is_nearly_as_small_as_liblz4s(void **sta
         assert_int_equal(sluice_codec_encode(SLUICE_ENCODING_BSLZ4, pixels, bytes, element_bytes,
                                              out, bound, &length, &scratch),
                          SLUICE_OK);
-        assert_true(length < stock + stock / 2);
+        assert_true(length <= stock + stock / 50);
         /* the same once more: nothing is left of the first time */
         assert_int_equal(sluice_codec_encode(SLUICE_ENCODING_BSLZ4, pixels, bytes, element_bytes,
                                              out, bound, &again, &scratch),
