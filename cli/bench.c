@@ -147,8 +147,10 @@ static enum sluice_status measure_all(const struct sluice_bench_options *options
     else if (status == SLUICE_OK && !options->kernels)
         status = sluice_bench_run(results, on_case, error);
     sluice_bench_figures(results, figures);
-    if (options->targets)
+    if (options->targets) {
+        sluice_bench_print_memory(table, results);
         sluice_targets_print(table, figures);
+    }
     return status;
 }
 

@@ -19,6 +19,7 @@
 #define REPEAT         3
 #define REPEAT_TARGETS 5
 #define PYTHON         "/usr/bin/python3"
+#define MEMORY         "/dev/shm"
 
 enum option_code {
     OPTION_SET = 256,
@@ -29,6 +30,7 @@ enum option_code {
     OPTION_RATE,
     OPTION_READER,
     OPTION_DIRECTORY,
+    OPTION_TMPFS,
     OPTION_IMAGES,
     OPTION_REPEAT,
     OPTION_KEY,
@@ -57,6 +59,7 @@ const struct option sluice_options_bench[] = {
     {"rate", required_argument, NULL, OPTION_RATE},
     {"reader", no_argument, NULL, OPTION_READER},
     {"directory", required_argument, NULL, OPTION_DIRECTORY},
+    {"tmpfs", required_argument, NULL, OPTION_TMPFS},
     {"images", required_argument, NULL, OPTION_IMAGES},
     {"repeat", required_argument, NULL, OPTION_REPEAT},
     {"key", required_argument, NULL, OPTION_KEY},
@@ -102,14 +105,16 @@ static void print_help(void)
         "  --reader          a live reader beside ingest in bursts too (when paced there is one)\n"
         "  --directory DIR   where files go, repeatable, for example /dev/shm; default: here, or\n"
         "                    /var/tmp when this directory cannot be written\n"
+        "  --tmpfs DIR       a file system in memory for --targets; default /dev/shm\n"
         "  --images N        of each round; default: as --list says, paced at most 3 s\n"
         "  --repeat N        rounds; default 3, with --targets 5\n"
         "  --key KEY=VALUE   for `sluice ingest --set`, repeatable\n"
         "  --other PROGRAM   another build of sluice, measured in the same rounds\n"
         "  --python PROGRAM  interpreter of the peer; default " PYTHON "\n"
         "  --no-python       without that peer\n"
-        "  --targets         everything that the table of targets needs, and the table: about ten\n"
-        "                    minutes; --set, --mode and --rate do not matter\n"
+        "  --targets         everything that the table of targets needs, and the table; three of\n"
+        "                    its sets in memory (--tmpfs), too: about ten minutes, six with\n"
+        "                    --repeat 3; --set, --mode and --rate do not matter\n"
         "  --kernels         only single kernels: bslz4 beside memcpy, the stock HDF5 filter and\n"
         "                    --codec-library; decoding with statistics beside h5py + numpy; the\n"
         "                    ring beside ck_ring\n"
@@ -236,6 +241,9 @@ static bool take_program(struct sluice_bench_options *options, int code)
     case OPTION_CODEC_LIBRARY:
         options->codec_library = optarg;
         return access(optarg, R_OK) == 0 || bad("codec-library", "a shared library");
+    case OPTION_TMPFS:
+        bench->memory = optarg;
+        return access(optarg, W_OK | X_OK) == 0 || bad("tmpfs", "a directory that can be written");
     default: /* OPTION_FILE */
         options->file = optarg;
         return true;
@@ -335,6 +343,8 @@ static void complete(struct sluice_bench_options *options)
         bench->sets[bench->set_count++] = sluice_bench_set_find("r500k3");
     if (bench->directory_count == 0)
         bench->directories[bench->directory_count++] = access(".", W_OK) == 0 ? "." : "/var/tmp";
+    if (bench->memory == NULL)
+        bench->memory = MEMORY;
     if (bench->repeat == 0)
         bench->repeat = bench->quick ? 1 : options->targets ? REPEAT_TARGETS : REPEAT;
     if (bench->rate_count == 0) {

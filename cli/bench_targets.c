@@ -4,13 +4,17 @@
  * about ten minutes with five rounds. */
 #include "cli/bench_targets.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bench/data/frames.h"
 #include "bench/kernels/kernels.h"
 
 #define KERNEL_ROUNDS 7
 #define PACED_SECONDS 4
+#define MEMORY_LEFT   (UINT64_C(4) << 30) /* for programs and the disk's pages */
+#define FEWEST        4                   /* a part of the images that still is a case */
 
 static const struct target_case {
     const char *set;
@@ -25,6 +29,13 @@ static const struct target_case {
     {"long", 0, 1000000, "S", true},
 };
 
+/* In memory, for what a disk hides; no row of the table. Few images: they lie in memory. */
+static const struct target_case memory_cases[] = {
+    {"r500k3", 0, 4000, "DWS", false},
+    {"e16m", 0, 300, "DWS", false},
+    {"s256", 0, 50000, "DWS", false},
+};
+
 static void plan_receivers(const struct sluice_bench_settings *settings, const char *letters,
                            bool receivers[SLUICE_RECEIVER_COUNT])
 {
@@ -37,6 +48,65 @@ static void plan_receivers(const struct sluice_bench_settings *settings, const c
     receivers[SLUICE_RECEIVER_PYTHON] = settings->python != NULL && strchr(letters, 'P') != NULL;
 }
 
+static struct sluice_bench_plan plan_case(const struct sluice_bench_settings *settings,
+                                          const struct target_case *one, const char *directory)
+{
+    struct sluice_bench_plan plan = {
+        .set = sluice_bench_set_find(one->set),
+        .directory = directory,
+        .rate_hz = one->rate_hz,
+        .repeat = one->once ? 1 : settings->repeat,
+        .watch = one->once,
+    };
+    plan.images = sluice_bench_images(settings, plan.set, one->rate_hz, PACED_SECONDS);
+    if (one->images != 0 && !settings->quick && settings->images == 0)
+        plan.images = one->images;
+    plan_receivers(settings, one->receivers, plan.receivers);
+    return plan;
+}
+
+/* As many images as there is room for; false, with the reason, where that is too little. */
+static bool fit_memory(struct sluice_bench_plan *plan, struct sluice_bench_case *skipped)
+{
+    char type[32];
+    const char *directory = plan->directory;
+    sluice_machine_file_system(directory, type, sizeof(type));
+    *skipped = (struct sluice_bench_case){.plan = *plan, .has_skipped = true};
+    if (access(directory, W_OK | X_OK) != 0 || !sluice_machine_is_memory(type)) {
+        snprintf(skipped->skipped, sizeof(skipped->skipped),
+                 "no file system in memory that can be written (--tmpfs DIR)");
+        return false;
+    }
+    const uint64_t room = sluice_machine_memory_room(directory);
+    const uint64_t fit = room > MEMORY_LEFT ? (room - MEMORY_LEFT) / plan->set->bytes_about : 0;
+    if (fit < plan->images / FEWEST) {
+        snprintf(skipped->skipped, sizeof(skipped->skipped),
+                 "%.1f GB of memory are free there, %.1f are to be left", (double)room / 1e9,
+                 (double)MEMORY_LEFT / 1e9);
+        return false;
+    }
+    plan->images = fit < plan->images ? fit : plan->images;
+    return true;
+}
+
+static enum sluice_status run_memory(struct sluice_bench_results *results,
+                                     sluice_bench_on_case *on_case, struct sluice_error *error)
+{
+    enum sluice_status status = SLUICE_OK;
+    for (size_t i = 0; status == SLUICE_OK && i < sizeof(memory_cases) / sizeof(memory_cases[0]);
+         i++) {
+        struct sluice_bench_case skipped;
+        const struct sluice_bench_case *result = &skipped;
+        struct sluice_bench_plan plan =
+            plan_case(results->settings, &memory_cases[i], results->settings->memory);
+        if (fit_memory(&plan, &skipped))
+            status = sluice_bench_run_case(results, &plan, &result, error);
+        if (status == SLUICE_OK)
+            on_case(result);
+    }
+    return status;
+}
+
 enum sluice_status sluice_bench_target_cases(struct sluice_bench_results *results,
                                              sluice_bench_on_case *on_case,
                                              struct sluice_error *error)
@@ -44,25 +114,15 @@ enum sluice_status sluice_bench_target_cases(struct sluice_bench_results *result
     const struct sluice_bench_settings *settings = results->settings;
     const size_t count = sizeof(target_cases) / sizeof(target_cases[0]);
     for (size_t i = 0; i < settings->directory_count * count; i++) {
-        const struct target_case *one = &target_cases[i % count];
         const struct sluice_bench_case *result = NULL;
-        struct sluice_bench_plan plan = {
-            .set = sluice_bench_set_find(one->set),
-            .directory = settings->directories[i / count],
-            .rate_hz = one->rate_hz,
-            .repeat = one->once ? 1 : settings->repeat,
-            .watch = one->once,
-        };
-        plan.images = sluice_bench_images(settings, plan.set, one->rate_hz, PACED_SECONDS);
-        if (one->images != 0 && !settings->quick && settings->images == 0)
-            plan.images = one->images;
-        plan_receivers(settings, one->receivers, plan.receivers);
+        const struct sluice_bench_plan plan =
+            plan_case(settings, &target_cases[i % count], settings->directories[i / count]);
         const enum sluice_status status = sluice_bench_run_case(results, &plan, &result, error);
         if (status != SLUICE_OK)
             return status;
         on_case(result);
     }
-    return SLUICE_OK;
+    return run_memory(results, on_case, error);
 }
 
 enum sluice_status sluice_bench_kernels(const struct sluice_bench_options *options,

@@ -17,7 +17,8 @@ enum sluice_status sluice_bench_kernels(const struct sluice_bench_options *optio
                                         struct sluice_figures *figures, FILE *table,
                                         struct sluice_error *error);
 
-/* The cases of the targets, in each directory; the first directory's are judged. */
+/* The cases of the targets, in each directory, of which the first is judged; three of them in
+ * memory. */
 enum sluice_status sluice_bench_target_cases(struct sluice_bench_results *results,
                                              sluice_bench_on_case *on_case,
                                              struct sluice_error *error);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -101,4 +102,27 @@ void sluice_machine_file_system(const char *directory, char *type, size_t bytes)
     if (file != NULL) {
         fclose(file);
     }
+}
+
+bool sluice_machine_is_memory(const char *type)
+{
+    return strcmp(type, "tmpfs") == 0 || strcmp(type, "ramfs") == 0;
+}
+
+uint64_t sluice_machine_memory_room(const char *directory)
+{
+    char line[256];
+    uint64_t available = 0;
+    struct statvfs info;
+    FILE *file = fopen("/proc/meminfo", "re");
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL)
+        if (sscanf(line, "MemAvailable: %" SCNu64, &available) == 1)
+            break;
+    if (file != NULL)
+        fclose(file);
+    available *= 1024;
+    if (statvfs(directory, &info) != 0)
+        return 0;
+    const uint64_t room = (uint64_t)info.f_bavail * info.f_frsize;
+    return room < available ? room : available;
 }

@@ -4,6 +4,7 @@
 #ifndef SLUICE_BENCH_PIPELINE_MACHINE_H
 #define SLUICE_BENCH_PIPELINE_MACHINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,5 +26,11 @@ void sluice_machine_json(const struct sluice_machine *machine, struct sluice_jso
 /* The type of the file system that a directory is on, such as "ext4"; "unknown" when the system
  * does not say. */
 void sluice_machine_file_system(const char *directory, char *type, size_t bytes);
+
+/* True for a file system in memory (tmpfs, ramfs), by the name that file_system gave. */
+bool sluice_machine_is_memory(const char *type);
+
+/* Bytes that files there may take: free space, and not more than the memory that is available. */
+uint64_t sluice_machine_memory_room(const char *directory);
 
 #endif

@@ -26,6 +26,7 @@ static const struct {
     [SLUICE_MEASURE_CPU_S_PER_GB] = {"cpu_s_per_GB", false, false},
     [SLUICE_MEASURE_CPU_US_PER_IMAGE] = {"cpu_us_per_image", false, false},
     [SLUICE_MEASURE_RATE_OF_DROP] = {"rate_of_drop", true, true},
+    [SLUICE_MEASURE_RATE_OF_PWRITE] = {"rate_of_pwrite", true, true},
     [SLUICE_MEASURE_RATE_OF_DISK] = {"rate_of_disk", true, true},
     [SLUICE_MEASURE_RATE_OF_LIMIT] = {"rate_of_limit", true, true},
     [SLUICE_MEASURE_RATE_OF_PYTHON] = {"rate_of_python", true, true},
@@ -101,6 +102,8 @@ static double relative(const struct sluice_round *row, const struct sluice_round
     switch (measure) {
     case SLUICE_MEASURE_RATE_OF_DROP:
         return rate(round) / drop;
+    case SLUICE_MEASURE_RATE_OF_PWRITE:
+        return rate(round) / rate(&row[SLUICE_RECEIVER_PWRITE]);
     case SLUICE_MEASURE_RATE_OF_DISK:
         return rate(round) / disk;
     case SLUICE_MEASURE_RATE_OF_LIMIT:
@@ -185,14 +188,36 @@ static double measure_of(const struct sluice_round *row, enum sluice_receiver re
     }
 }
 
+/* Disk and limit: the rate of the disk does not depend on processors. */
+static bool is_comparable(const struct sluice_round *row, enum sluice_receiver receiver,
+                          enum sluice_measure measure)
+{
+    const struct sluice_round *round = &row[receiver];
+    switch (measure) {
+    case SLUICE_MEASURE_RATE_OF_DROP:
+    case SLUICE_MEASURE_RATE_OF_LIMIT:
+        return sluice_round_comparable(round, &row[SLUICE_RECEIVER_DROP]);
+    case SLUICE_MEASURE_RATE_OF_PWRITE:
+    case SLUICE_MEASURE_CPU_OF_PWRITE:
+        return sluice_round_comparable(round, &row[SLUICE_RECEIVER_PWRITE]);
+    case SLUICE_MEASURE_RATE_OF_PYTHON:
+    case SLUICE_MEASURE_CPU_OF_PYTHON:
+        return sluice_round_comparable(round, &row[SLUICE_RECEIVER_PYTHON]);
+    default:
+        return !sluice_measure_is_ratio(measure) || sluice_round_comparable(round, round);
+    }
+}
+
 static struct sluice_spread spread_of_rows(const struct sluice_bench_case *result,
                                            enum sluice_receiver receiver,
-                                           enum sluice_measure measure, bool even_only)
+                                           enum sluice_measure measure, bool comparable_only)
 {
     double values[SLUICE_BENCH_ROWS_MAX];
     for (uint32_t r = 0; r < result->round_count; r++) {
         const struct sluice_round *row = &result->rounds[(size_t)r * SLUICE_RECEIVER_COUNT];
-        values[r] = even_only && row[receiver].uneven ? NAN : measure_of(row, receiver, measure);
+        values[r] = comparable_only && !is_comparable(row, receiver, measure)
+                        ? NAN
+                        : measure_of(row, receiver, measure);
     }
     return sluice_spread_of(values, result->round_count);
 }
@@ -200,7 +225,6 @@ static struct sluice_spread spread_of_rows(const struct sluice_bench_case *resul
 struct sluice_spread sluice_bench_spread(const struct sluice_bench_case *result,
                                          enum sluice_receiver receiver, enum sluice_measure measure)
 {
-    struct sluice_spread spread =
-        spread_of_rows(result, receiver, measure, sluice_measure_is_ratio(measure));
+    struct sluice_spread spread = spread_of_rows(result, receiver, measure, true);
     return spread.count > 0 ? spread : spread_of_rows(result, receiver, measure, false);
 }

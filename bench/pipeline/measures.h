@@ -15,6 +15,7 @@ enum sluice_measure {
     SLUICE_MEASURE_CPU_S_PER_GB,
     SLUICE_MEASURE_CPU_US_PER_IMAGE,
     SLUICE_MEASURE_RATE_OF_DROP,   /* of PULL-and-drop in the same round */
+    SLUICE_MEASURE_RATE_OF_PWRITE, /* of PULL-and-pwrite in the same round */
     SLUICE_MEASURE_RATE_OF_DISK,   /* bytes a second, of what the disk took in the same round */
     SLUICE_MEASURE_RATE_OF_LIMIT,  /* of the smaller of these two; of drop without a disk */
     SLUICE_MEASURE_RATE_OF_PYTHON, /* of the peer's in the same round */

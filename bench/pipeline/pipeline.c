@@ -5,7 +5,6 @@
 #include "bench/pipeline/pipeline.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +18,6 @@
 #define PACED_SECONDS  3 /* of a paced round, unless the set has fewer images */
 #define QUICK_SECONDS  0.2
 #define HIGHEST_SHARE  0.9 /* of the maximum: a rate above is not tried */
-#define UNEVEN         2.0 /* times as far from one processor to another: they were moved */
 #define PYTHON_TIME_NS (30 * SLUICE_NS_PER_S)
 
 void sluice_bench_progress(const char *format, ...)
@@ -137,29 +135,25 @@ static const char *mode_text(const struct sluice_bench_plan *plan, char *text, s
     return text;
 }
 
-/* All receivers of a row are compared with each other: did they find the same machine? */
-static bool mark_uneven(const struct sluice_bench_plan *plan, struct sluice_round *row)
+/* What ingest is judged by was measured on the same machine as ingest. */
+bool sluice_bench_row_counts(const struct sluice_bench_plan *plan, const struct sluice_round *row)
 {
-    double least = INFINITY, most = 0;
-    for (uint32_t i = 0; i < SLUICE_RECEIVER_COUNT; i++) {
-        if (!plan->receivers[i])
-            continue;
-        least = fmin(least, fmin(row[i].way_ns_before, row[i].way_ns_after));
-        most = fmax(most, fmax(row[i].way_ns_before, row[i].way_ns_after));
-    }
-    const bool uneven = most > UNEVEN * least;
-    for (uint32_t i = 0; i < SLUICE_RECEIVER_COUNT; i++)
-        row[i].uneven = uneven;
-    if (uneven)
-        sluice_bench_progress("the host moved processors (%.0f to %.0f ns apart)", least, most);
-    return uneven;
+    const bool by_python = plan->rate_hz > 0 && plan->receivers[SLUICE_RECEIVER_PYTHON];
+    const enum sluice_receiver other = by_python ? SLUICE_RECEIVER_PYTHON : SLUICE_RECEIVER_DROP;
+    const struct sluice_round *ingest = &row[SLUICE_RECEIVER_INGEST];
+    return sluice_round_comparable(ingest, plan->receivers[other] ? &row[other] : ingest);
 }
 
-/* Rows that come on top for uneven ones, at most. */
+/* Rows that come on top for those that do not count, at most. */
 static uint32_t spare_rows(const struct sluice_bench_results *results, uint32_t repeat)
 {
     return results->settings->quick ? 0 : (repeat + 1) / 2;
 }
+
+/* Ingest beside what it is most held against. */
+static const enum sluice_receiver order[SLUICE_RECEIVER_COUNT] = {
+    SLUICE_RECEIVER_DISK, SLUICE_RECEIVER_PWRITE, SLUICE_RECEIVER_DROP,  SLUICE_RECEIVER_INGEST,
+    SLUICE_RECEIVER_LIVE, SLUICE_RECEIVER_OTHER,  SLUICE_RECEIVER_PYTHON};
 
 static enum sluice_status run_rounds(struct sluice_bench_results *results,
                                      const struct sluice_round_settings *round,
@@ -171,21 +165,22 @@ static enum sluice_status run_rounds(struct sluice_bench_results *results,
     for (uint32_t r = 0; r < rows; r++) {
         struct sluice_round *row = &result->rounds[(size_t)r * SLUICE_RECEIVER_COUNT];
         for (uint32_t i = 0; i < SLUICE_RECEIVER_COUNT; i++) {
-            const uint32_t receiver = (r + i) % SLUICE_RECEIVER_COUNT;
+            const enum sluice_receiver receiver = order[(r + i) % SLUICE_RECEIVER_COUNT];
             if (!plan->receivers[receiver])
                 continue;
             sluice_bench_progress("%s, %s, %s: round %u of %u: %s", plan->set->name,
                                   mode_text(plan, mode, sizeof(mode)), plan->directory, r + 1, rows,
-                                  sluice_receiver_name((enum sluice_receiver)receiver));
+                                  sluice_receiver_name(receiver));
             const enum sluice_status status =
-                sluice_round_run(round, (enum sluice_receiver)receiver, &row[receiver], error);
+                sluice_round_run(round, receiver, &row[receiver], error);
             if (status != SLUICE_OK)
                 return status;
             if (receiver != SLUICE_RECEIVER_PYTHON)
                 results->all_valid &= row[receiver].valid || row[receiver].skipped;
         }
         result->round_count++;
-        if (mark_uneven(plan, row) && spare > 0) {
+        if (!sluice_bench_row_counts(plan, row) && spare > 0) {
+            sluice_bench_progress("the host moved processors: a round more");
             rows++;
             spare--;
         }

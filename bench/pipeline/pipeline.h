@@ -27,6 +27,7 @@ struct sluice_bench_settings {
     bool made;          /* no captured data, whatever is there */
     const char *directories[SLUICE_BENCH_DIRECTORIES_MAX];
     uint32_t directory_count;
+    const char *memory; /* directory on a file system in memory, of --targets; may be unfit */
     bool burst, paced;
     /* Of paced: Hz; below 0: so much of what ingest reached in the burst (-0.8: 80 %). */
     double rates[SLUICE_BENCH_RATES_MAX];
@@ -98,6 +99,9 @@ enum sluice_status sluice_bench_run_case(struct sluice_bench_results *results,
                                          const struct sluice_bench_plan *plan,
                                          const struct sluice_bench_case **result,
                                          struct sluice_error *error);
+
+/* False: the host moved processors meanwhile, and the row of rounds has no ratio that is judged. */
+bool sluice_bench_row_counts(const struct sluice_bench_plan *plan, const struct sluice_round *row);
 
 /* The receivers that make sense in a mode, with these settings. */
 void sluice_bench_receivers(const struct sluice_bench_settings *settings, bool paced,

@@ -79,7 +79,6 @@ static void put_round(struct sluice_json *json, const struct sluice_round *round
     sluice_json_put_double(json, "way_ns_before", round->way_ns_before);
     sluice_json_put_double(json, "way_ns_after", round->way_ns_after);
     sluice_json_put_double(json, "steal_percent", round->steal_percent);
-    put_bool(json, "uneven", round->uneven);
     sluice_json_object_end(json);
 }
 

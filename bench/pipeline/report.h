@@ -13,6 +13,9 @@
 void sluice_bench_print_head(FILE *stream, const struct sluice_machine *machine);
 void sluice_bench_print_case(FILE *stream, const struct sluice_bench_case *result);
 
+/* Cases in memory, each beside that of the same set on the first directory. Nothing without any. */
+void sluice_bench_print_memory(FILE *stream, const struct sluice_bench_results *results);
+
 /* Every measure of every case and receiver, as "SET/MODE/FILE SYSTEM/RECEIVER/MEASURE". */
 void sluice_bench_figures(const struct sluice_bench_results *results,
                           struct sluice_figures *figures);

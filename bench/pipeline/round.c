@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -24,6 +25,7 @@
 #define SLOWEST_BYTES_S    UINT64_C(20000000) /* below, a round is given up */
 #define SPACE_MARGIN_BYTES (UINT64_C(256) << 20)
 #define SENDER_BOUND       0.05 /* of the time in which it was sending */
+#define MOVED              2.0  /* times as far from one processor to another */
 #define AT_ONCE            1.1  /* receiver and sender end together */
 
 static enum sluice_status check_space(const struct sluice_round_settings *settings,
@@ -192,4 +194,14 @@ bool sluice_round_sender_bound(const struct sluice_round *round)
 {
     return round->sender_blocked_seconds < SENDER_BOUND * round->sender_seconds &&
            round->seconds < AT_ONCE * round->sender_seconds;
+}
+
+/* What is not known hinders nothing. */
+bool sluice_round_comparable(const struct sluice_round *a, const struct sluice_round *b)
+{
+    const double least =
+        fmin(fmin(a->way_ns_before, a->way_ns_after), fmin(b->way_ns_before, b->way_ns_after));
+    const double most =
+        fmax(fmax(a->way_ns_before, a->way_ns_after), fmax(b->way_ns_before, b->way_ns_after));
+    return !(most > MOVED * least);
 }

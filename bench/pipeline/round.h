@@ -52,8 +52,7 @@ struct sluice_watched {
 struct sluice_round {
     enum sluice_receiver receiver;
     bool skipped; /* it cannot be done here; `reason` */
-    bool uneven; /* the host moved processors in this row of rounds: no ratio, if others have one */
-    bool valid;  /* every image that was sent was received (and written, visible, read) */
+    bool valid;   /* every image that was sent was received (and written, visible, read) */
     char reason[256];
     uint64_t images, bytes; /* of the sender: images, and bytes of all messages */
     /* From the first image complete until the last message (drop), until the file is closed
@@ -86,6 +85,9 @@ enum sluice_status sluice_round_run(const struct sluice_round_settings *settings
 
 /* The sender waited for the receiver so little that the figure is the sender's. */
 bool sluice_round_sender_bound(const struct sluice_round *round);
+
+/* The host did not move processors during either of them or in between: they may be compared. */
+bool sluice_round_comparable(const struct sluice_round *a, const struct sluice_round *b);
 
 /* Removes what is in a directory, and the directory too when `itself`. */
 void sluice_round_remove(const char *directory, bool itself);

@@ -149,10 +149,10 @@ static void print_notes(FILE *stream, const struct sluice_bench_case *result)
 static void print_machine(FILE *stream, const struct sluice_bench_case *result)
 {
     double least = INFINITY, most = 0, steal = 0;
-    uint32_t uneven = 0;
+    uint32_t moved = 0;
     for (uint32_t r = 0; r < result->round_count; r++) {
         const struct sluice_round *row = &result->rounds[(size_t)r * SLUICE_RECEIVER_COUNT];
-        uneven += row->uneven;
+        moved += !sluice_bench_row_counts(&result->plan, row);
         for (uint32_t i = 0; i < SLUICE_RECEIVER_COUNT; i++) {
             if (!result->plan.receivers[i])
                 continue;
@@ -164,10 +164,9 @@ static void print_machine(FILE *stream, const struct sluice_bench_case *result)
     fprintf(stream, "  machine: steal at most %.2f %% of a round", steal);
     if (most > 0)
         fprintf(stream, "; %.0f to %.0f ns from processor to processor", least, most);
-    if (uneven > 0)
-        fprintf(stream, ": moved by the host in %u of %u rounds, whose ratios %s", uneven,
-                result->round_count,
-                uneven < result->round_count ? "do not count" : "count little");
+    if (moved > 0)
+        fprintf(stream, "; moved by the host in %u of %u rounds%s", moved, result->round_count,
+                moved < result->round_count ? ", which have no ratio" : "");
     fputc('\n', stream);
 }
 
@@ -213,4 +212,42 @@ void sluice_bench_print_case(FILE *stream, const struct sluice_bench_case *resul
     print_machine(stream, result);
     print_notes(stream, result);
     fflush(stream);
+}
+
+/* ---- memory beside disk ---- */
+
+static void print_place(FILE *stream, const struct sluice_bench_case *result)
+{
+    char text[6][CELL_BYTES];
+    const enum sluice_receiver ingest = SLUICE_RECEIVER_INGEST;
+    fprintf(stream, "  %-8s %-8s %-21s %-18s %-17s %-17s %s\n", result->plan.set->name,
+            result->file_system, cell(text[0], result, ingest, SLUICE_MEASURE_IMAGES_PER_S, 0),
+            cell(text[1], result, ingest, SLUICE_MEASURE_CPU_S_PER_GB, 2),
+            cell(text[2], result, ingest, SLUICE_MEASURE_RATE_OF_DROP, 2),
+            cell(text[3], result, ingest, SLUICE_MEASURE_RATE_OF_PWRITE, 2),
+            cell(text[4], result, ingest, SLUICE_MEASURE_CPU_OF_PWRITE, 2));
+}
+
+void sluice_bench_print_memory(FILE *stream, const struct sluice_bench_results *results)
+{
+    bool begun = false;
+    for (uint32_t i = 0; i < results->case_count; i++) {
+        const struct sluice_bench_case *one = &results->cases[i], *beside = results->cases;
+        if (!sluice_machine_is_memory(one->file_system) || one->plan.rate_hz > 0)
+            continue;
+        while (beside < one && (beside->plan.set != one->plan.set || beside->plan.rate_hz > 0 ||
+                                sluice_machine_is_memory(beside->file_system)))
+            beside++;
+        if (beside == one)
+            continue;
+        if (!begun)
+            fprintf(stream,
+                    "\nsluice ingest in memory beside disk\n"
+                    "  %-8s %-8s %-21s %-18s %-17s %-17s %s\n",
+                    "set", "on", "images/s", "CPU s/GB", "rate of drop", "rate of pwrite",
+                    "CPU of pwrite");
+        begun = true;
+        print_place(stream, beside);
+        print_place(stream, one);
+    }
 }
