@@ -189,10 +189,15 @@ static enum sluice_status place_memory(struct ingest *ingest, struct sluice_erro
     const struct sluice_memory_use use = sluice_memory_use();
     char transparent[32];
     sluice_memory_transparent(transparent, sizeof(transparent));
-    const bool none = settings.huge_pages != SLUICE_HUGE_OFF && strcmp(transparent, "never") == 0;
+    const bool wanted = settings.huge_pages != SLUICE_HUGE_OFF;
+    const bool off = wanted && strcmp(transparent, "never") == 0;
+    const bool none = wanted && use.huge_bytes == 0 && settings.heap_kept &&
+                      settings.ready_bytes >= 2 * SLUICE_HUGE_PAGE_BYTES;
     sluice_log_info("memory", "resident=%" PRIu64 "MiB huge_pages=%" PRIu64 "MiB%s",
                     use.resident_bytes >> 20, use.huge_bytes >> 20,
-                    none ? " (the system has transparent ones switched off)" : "");
+                    off    ? " (the system has transparent ones switched off)"
+                    : none ? " (asked for, and none given)"
+                           : "");
     return SLUICE_OK;
 }
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Memory in a running series: a steady stream takes no page faults, keys that place memory are
 kept, and what cannot be had is said."""
+import ctypes
 import os
+import resource
 import subprocess
 import sys
 import unittest
@@ -12,6 +14,27 @@ import sluice_e2e as e2e  # noqa: E402
 with open(e2e.SLUICE, "rb") as program:
     code = program.read()
 SANITIZED = b"__asan_init" in code or b"__tsan_init" in code
+
+LIBC = ctypes.CDLL(None)
+CAP_IPC_LOCK, PR_CAPBSET_DROP, PR_SET_THP_DISABLE = 14, 24, 41
+
+
+def forbid_locking():
+    """Between fork and exec: nothing may be locked from now on, not even by root."""
+    resource.setrlimit(resource.RLIMIT_MEMLOCK, (0, 0))
+    LIBC.prctl(PR_CAPBSET_DROP, CAP_IPC_LOCK, 0, 0, 0)
+
+
+def forbid_huge_pages():
+    if LIBC.prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) != 0:
+        raise OSError("no PR_SET_THP_DISABLE")
+
+
+def can_lock(preexec):
+    lock = ("import ctypes, sys; page = ctypes.create_string_buffer(8192); "
+            "sys.exit(ctypes.CDLL(None).mlock(page, ctypes.c_size_t(8192)) != 0)")
+    return subprocess.run([sys.executable, "-c", lock], preexec_fn=preexec).returncode == 0
+
 
 STEADY = 0.05  # page faults an image: metadata of files grows by a page now and then
 
@@ -85,6 +108,43 @@ class Memory(e2e.Case):
         simulator = self.simulate(ingest, "--images", "5", "--detector", "tiny")
         simulator.report()
         self.assertEqual(ingest.wait(), 0)
+
+    @unittest.skipIf(can_lock(forbid_locking), "leave to lock memory cannot be taken away here")
+    def test_without_leave_to_lock_it_does_not_start_and_says_what_to_raise(self):
+        ingest = self.ingest(settings=["memory.lock=on"], wait_ready=False,
+                             preexec_fn=forbid_locking)
+        self.assertEqual(ingest.wait(), 2)
+        self.assertTrue(ingest.said("memory.lock"), ingest.log)
+        self.assertTrue(ingest.said("LimitMEMLOCK"), ingest.log)
+
+    @unittest.skipIf(can_lock(forbid_locking), "leave to lock memory cannot be taken away here")
+    def test_without_leave_to_lock_buffers_are_written_all_the_same(self):
+        ingest = self.simulated_ingest(preexec_fn=forbid_locking)
+        simulator = self.simulate(ingest, "--images", "40", "--detector", "eiger2-r-500k")
+        self.assertEqual(simulator.report()["series"][0]["images"], 40)
+        self.assertEqual(ingest.wait(), 0)
+        self.assert_counts(ingest.summaries[0], written=40, lost=0)
+
+    def run_without(self, wanted, *settings, **more):
+        """Huge pages are not granted: that is said, and the images are written."""
+        ingest = self.simulated_ingest(settings=settings, **more)
+        simulator = self.simulate(ingest, "--images", "20", "--detector", "eiger2-r-500k")
+        simulator.report()
+        self.assertEqual(ingest.wait(), 0)
+        self.assert_counts(ingest.summaries[0], written=20, lost=0)
+        self.assertTrue(ingest.said(wanted), ingest.log)
+
+    def test_huge_pages_that_are_not_granted_are_said_and_small_ones_used(self):
+        self.run_without("huge_pages=0MiB (", preexec_fn=forbid_huge_pages)
+
+    def test_a_reserved_pool_that_is_empty_is_said_and_others_are_used(self):
+        with open("/proc/meminfo") as meminfo:
+            free = next((int(line.split()[1]) for line in meminfo
+                         if line.startswith("HugePages_Free:")), 0)
+        if free > 0:
+            self.skipTest("the system has reserved huge pages")
+        self.run_without("reserved huge pages", "memory.huge_pages=reserved",
+                         "ring.arena_bytes=4MiB")
 
 
 if __name__ == "__main__":
