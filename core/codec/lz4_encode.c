@@ -32,6 +32,7 @@
 
 /* Both ways are tried on one block of so many, seldomer as long as the same one is the better. */
 #define WAIT_MIN          1
+#define WAIT_FACTOR       4
 #define SEARCHED_WAIT_MAX 16
 #define COMPARED_WAIT_MAX 256
 #define SAVED_PART        64 /* what a search has to save to be worth its time */
@@ -39,88 +40,6 @@
 /* In between, a byte counts and both ways are quick. */
 #define SHORT_MIN 50
 #define SHORT_MAX 200
-
-/* The longest run so far. */
-struct run {
-    size_t begin, length, value;
-};
-
-struct match {
-    size_t begin, offset, end;
-};
-
-/* The better of the two stretches at `at`; literals begin at `anchor`. What the pixels decide is
- * chosen without branches, which would be guessed wrong. */
-static inline struct match choose(const struct sluice_lz4_encoder *encoder, size_t plane_bytes,
-                                  size_t at, size_t anchor, struct run *longest)
-{
-    const struct sluice_lz4_runs *runs = &encoder->runs;
-    const size_t same = stretch(runs->same, at), above = stretch(runs->above, at);
-    const size_t value = encoder->data[at];
-    size_t earlier, longer;
-
-    if (above > same)
-        return (struct match){at, plane_bytes, at + above};
-    earlier = (value == longest->value) & (same < longest->length) & (at > anchor);
-    longer = same >= longest->length;
-    const struct match match = {at - earlier, earlier ? at - 1 - longest->begin : 1, at + same};
-    longest->begin = longer ? at - 1 : longest->begin;
-    longest->value = longer ? value : longest->value;
-    longest->length = longer ? same + 1 : longest->length;
-    return match;
-}
-
-/* A match that reaches the end of the active planes goes on through the others when it repeats
- * whole parts of a plane, and a whole plane of it is behind it. */
-static inline bool repeats_on(size_t begin, size_t offset, size_t active, size_t plane_bytes)
-{
-    return plane_bytes % offset == 0 && begin + plane_bytes <= active + offset;
-}
-
-static size_t put_sequences(uint8_t *out, const struct sluice_lz4_encoder *encoder, size_t active,
-                            size_t bytes, size_t plane_bytes)
-{
-    /* Behind the active bytes all goes on as in their last plane, up to the last literals. */
-    const int goes_on = active < bytes;
-    const size_t end = goes_on ? active : bytes - LAST_LITERALS;
-    const size_t last_start = goes_on ? active : bytes - LAST_MATCH;
-    const size_t words = (active + 63) / 64;
-    const uint64_t *starts = encoder->runs.start;
-    struct run longest = {0};
-    uint8_t *to = out;
-    size_t anchor = 0, word = 0;
-    uint64_t left = starts[0];
-
-    for (;;) {
-        struct match match;
-        size_t at;
-
-        while (left == 0 && ++word < words)
-            left = starts[word];
-        if (left == 0)
-            break;
-        at = word * 64 + (size_t)__builtin_ctzll(left);
-        if (at > last_start)
-            break;
-        left &= left - 1;
-        match = choose(encoder, plane_bytes, at, anchor, &longest);
-        if (match.end >= end) { /* the last one */
-            match.end = end;
-            if (goes_on && repeats_on(match.begin, match.offset, active, plane_bytes))
-                match.end = bytes - LAST_LITERALS;
-        }
-        if (match.end < match.begin + MATCH_MIN)
-            continue;
-        to = put_sequence(to, encoder->data + anchor, match.begin - anchor, match.offset,
-                          match.end - match.begin);
-        anchor = match.end;
-        if (anchor >= end)
-            break;
-        word = anchor / 64;
-        left = starts[word] & UINT64_MAX << (anchor % 64);
-    }
-    return (size_t)(put_end(to, encoder->data, anchor, active, bytes, plane_bytes) - out);
-}
 
 static uint64_t varying(const uint8_t *pixels, size_t bytes, size_t element_bytes)
 {
@@ -152,6 +71,20 @@ static void compare(struct sluice_lz4_encoder *encoder, size_t bytes, size_t pla
     sluice_lz4_compare_scalar(encoder, bytes, plane_bytes);
 }
 
+static size_t put_compared(uint8_t *out, const struct sluice_lz4_encoder *encoder, size_t active,
+                           size_t bytes, size_t plane_bytes)
+{
+#if defined(SLUICE_CPU_X86)
+    enum sluice_cpu_level level = sluice_cpu_level();
+
+    if (level == SLUICE_CPU_AVX512)
+        return sluice_lz4_compared_avx512(out, encoder, active, bytes, plane_bytes);
+    if (level == SLUICE_CPU_AVX2)
+        return sluice_lz4_compared_avx2(out, encoder, active, bytes, plane_bytes);
+#endif
+    return sluice_lz4_compared_scalar(out, encoder, active, bytes, plane_bytes);
+}
+
 void sluice_lz4_encode_begin(struct sluice_lz4_encoder *encoder)
 {
     encoder->course = (struct sluice_lz4_course){0};
@@ -171,8 +104,9 @@ static void steer(struct sluice_lz4_course *course, size_t compared, size_t sear
     course->length = compared < searched ? compared : searched;
     if (course->is_searching != was_searching || is_new)
         course->wait = WAIT_MIN;
-    else if (course->wait < wait_max)
-        course->wait *= 2;
+    else
+        course->wait =
+            course->wait * WAIT_FACTOR < wait_max ? course->wait * WAIT_FACTOR : wait_max;
     course->left = course->wait;
 }
 
@@ -186,7 +120,7 @@ static size_t put_block(uint8_t *out, struct sluice_lz4_encoder *encoder, size_t
     struct sluice_lz4_course *course = &encoder->course;
     const bool searches = course->is_searching;
     const size_t first = searches ? sluice_lz4_search(out, encoder, active, bytes, plane_bytes)
-                                  : put_sequences(out, encoder, active, bytes, plane_bytes);
+                                  : put_compared(out, encoder, active, bytes, plane_bytes);
     const size_t change = first > course->length ? first - course->length : course->length - first;
     const bool is_new = change > course->length / LENGTH_PART;
     size_t other;
@@ -195,7 +129,7 @@ static size_t put_block(uint8_t *out, struct sluice_lz4_encoder *encoder, size_t
         course->left--;
         return first;
     }
-    other = searches ? put_sequences(encoder->other, encoder, active, bytes, plane_bytes)
+    other = searches ? put_compared(encoder->other, encoder, active, bytes, plane_bytes)
                      : sluice_lz4_search(encoder->other, encoder, active, bytes, plane_bytes);
     steer(course, searches ? other : first, searches ? first : other, is_new);
     if (other >= first)

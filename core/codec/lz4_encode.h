@@ -31,13 +31,15 @@
 /* Bits of a block, and words behind them for kernels that take several at a time. */
 #define SLUICE_LZ4_WORDS     (SLUICE_BSLZ4_BLOCK_BYTES / 64)
 #define SLUICE_LZ4_SPARES    8
+#define SLUICE_LZ4_ABOVE_MIN 32 /* a power of two */
+/* Of the search: more give no smaller blocks. */
 #define SLUICE_LZ4_HASH_BITS 12
 
 /* Bit i % 64 of word i / 64 is byte i of the active planes. The words behind the last one are 0. */
 struct sluice_lz4_runs {
     uint64_t same[SLUICE_LZ4_WORDS + SLUICE_LZ4_SPARES];  /* it is as the byte before it */
     uint64_t above[SLUICE_LZ4_WORDS + SLUICE_LZ4_SPARES]; /* it is as that of the plane before */
-    uint64_t start[SLUICE_LZ4_WORDS + SLUICE_LZ4_SPARES]; /* 3 `same` or 12 `above` begin here */
+    uint64_t start[SLUICE_LZ4_WORDS + SLUICE_LZ4_SPARES]; /* 3 `same` or 32 `above` begin here */
 };
 
 /* Which way the blocks of an image are written, and when both are tried again. */
@@ -78,12 +80,19 @@ uint64_t sluice_lz4_varying_scalar(const uint8_t *pixels, size_t bytes, size_t e
 /* Fills `runs` for the first `bytes` of encoder->data. */
 void sluice_lz4_compare_scalar(struct sluice_lz4_encoder *encoder, size_t bytes,
                                size_t plane_bytes);
+/* The way by comparisons: sequences from those runs, as the search takes and gives them. */
+size_t sluice_lz4_compared_scalar(uint8_t *out, const struct sluice_lz4_encoder *encoder,
+                                  size_t active, size_t bytes, size_t plane_bytes);
 #if defined(SLUICE_CPU_X86)
 uint64_t sluice_lz4_varying_avx2(const uint8_t *pixels, size_t bytes, size_t element_bytes);
 void sluice_lz4_compare_avx2(struct sluice_lz4_encoder *encoder, size_t bytes, size_t plane_bytes);
 uint64_t sluice_lz4_varying_avx512(const uint8_t *pixels, size_t bytes, size_t element_bytes);
 void sluice_lz4_compare_avx512(struct sluice_lz4_encoder *encoder, size_t bytes,
                                size_t plane_bytes);
+size_t sluice_lz4_compared_avx2(uint8_t *out, const struct sluice_lz4_encoder *encoder,
+                                size_t active, size_t bytes, size_t plane_bytes);
+size_t sluice_lz4_compared_avx512(uint8_t *out, const struct sluice_lz4_encoder *encoder,
+                                  size_t active, size_t bytes, size_t plane_bytes);
 #endif
 
 /* What a comparison gives at the borders is not so: the first byte has none before it, the first
@@ -108,15 +117,14 @@ static inline uint64_t sluice_lz4_starts(uint64_t same, uint64_t next_same, uint
 #define AFTER(word, next, bits) ((word) >> (bits) | (next) << (64 - (bits)))
     const uint64_t pair = same & AFTER(same, next_same, 1);
     const uint64_t run = pair & AFTER(same, next_same, 2);
-    uint64_t two, four, next_two, next_four;
 
     if (above == 0)
         return run;
-    two = above & AFTER(above, next_above, 1);
-    next_two = next_above & next_above >> 1;
-    four = two & AFTER(two, next_two, 2);
-    next_four = next_two & next_two >> 2;
-    return run | (four & AFTER(four, next_four, 4) & AFTER(four, next_four, 8));
+    for (unsigned bits = 1; bits < SLUICE_LZ4_ABOVE_MIN; bits *= 2) {
+        above &= AFTER(above, next_above, bits);
+        next_above &= next_above >> bits;
+    }
+    return run | above;
 #undef AFTER
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The two passes of lz4_encode.h with AVX2: 32 bytes at a time, two of them a word of bits. */
+#include "core/codec/lz4_compared.h"
 #include "core/codec/lz4_encode.h"
 
 #if defined(SLUICE_CPU_X86)
@@ -92,6 +93,13 @@ SLUICE_TARGET_AVX2 void sluice_lz4_compare_avx2(struct sluice_lz4_encoder *encod
     }
     sluice_lz4_trim(runs, bytes, plane_bytes);
     sluice_lz4_find_starts(runs, words);
+}
+
+SLUICE_TARGET_AVX2 size_t sluice_lz4_compared_avx2(uint8_t *out,
+                                                   const struct sluice_lz4_encoder *encoder,
+                                                   size_t active, size_t bytes, size_t plane_bytes)
+{
+    return put_sequences(out, encoder, active, bytes, plane_bytes);
 }
 
 #endif

@@ -2,6 +2,7 @@
  *
  * The two passes of lz4_encode.h with AVX-512: a comparison of 64 bytes is a word of bits, and
  * where stretches begin is found for 8 words at a time. */
+#include "core/codec/lz4_compared.h"
 #include "core/codec/lz4_encode.h"
 
 #if defined(SLUICE_CPU_X86)
@@ -9,7 +10,6 @@
 #include <immintrin.h>
 
 #define KERNEL static inline __attribute__((always_inline)) SLUICE_TARGET_AVX512
-#define AND_3  0x80 /* of _mm512_ternarylogic */
 
 /* x, where an element is not negative; ~x, where it is. */
 KERNEL __m512i without_sign(__m512i x, size_t element_bytes)
@@ -67,18 +67,20 @@ SLUICE_TARGET_AVX512 uint64_t sluice_lz4_varying_avx512(const uint8_t *pixels, s
 KERNEL __m512i starts(const uint64_t *same_at, const uint64_t *above_at)
 {
     const __m512i same = _mm512_loadu_si512(same_at), next_same = _mm512_loadu_si512(same_at + 1);
-    const __m512i above = _mm512_loadu_si512(above_at);
-    const __m512i next_above = _mm512_loadu_si512(above_at + 1);
     const __m512i pair = _mm512_and_si512(same, _mm512_shrdi_epi64(same, next_same, 1));
     const __m512i run = _mm512_and_si512(pair, _mm512_shrdi_epi64(same, next_same, 2));
-    const __m512i two = _mm512_and_si512(above, _mm512_shrdi_epi64(above, next_above, 1));
-    const __m512i next_two = _mm512_and_si512(next_above, _mm512_srli_epi64(next_above, 1));
-    const __m512i four = _mm512_and_si512(two, _mm512_shrdi_epi64(two, next_two, 2));
-    const __m512i next_four = _mm512_and_si512(next_two, _mm512_srli_epi64(next_two, 2));
-    const __m512i twelve = _mm512_ternarylogic_epi64(four, _mm512_shrdi_epi64(four, next_four, 4),
-                                                     _mm512_shrdi_epi64(four, next_four, 8), AND_3);
+    __m512i above = _mm512_loadu_si512(above_at), next = _mm512_loadu_si512(above_at + 1);
 
-    return _mm512_or_si512(run, twelve);
+#define DOUBLED(bits)                                                                              \
+    above = _mm512_and_si512(above, _mm512_shrdi_epi64(above, next, bits));                        \
+    next = _mm512_and_si512(next, _mm512_srli_epi64(next, bits))
+    DOUBLED(1);
+    DOUBLED(2);
+    DOUBLED(4);
+    DOUBLED(8);
+    DOUBLED(16);
+#undef DOUBLED
+    return _mm512_or_si512(run, above);
 }
 
 SLUICE_TARGET_AVX512 void sluice_lz4_compare_avx512(struct sluice_lz4_encoder *encoder,
@@ -98,6 +100,14 @@ SLUICE_TARGET_AVX512 void sluice_lz4_compare_avx512(struct sluice_lz4_encoder *e
     sluice_lz4_trim(runs, bytes, plane_bytes);
     for (size_t i = 0; i < words; i += 8)
         _mm512_storeu_si512(runs->start + i, starts(runs->same + i, runs->above + i));
+}
+
+SLUICE_TARGET_AVX512 size_t sluice_lz4_compared_avx512(uint8_t *out,
+                                                       const struct sluice_lz4_encoder *encoder,
+                                                       size_t active, size_t bytes,
+                                                       size_t plane_bytes)
+{
+    return put_sequences(out, encoder, active, bytes, plane_bytes);
 }
 
 #endif

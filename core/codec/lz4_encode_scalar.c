@@ -9,6 +9,7 @@
 #include <endian.h>
 #include <string.h>
 
+#include "core/codec/lz4_compared.h"
 #include "core/codec/lz4_encode.h"
 
 static inline uint64_t load(const uint8_t *from)
@@ -74,4 +75,10 @@ void sluice_lz4_compare_scalar(struct sluice_lz4_encoder *encoder, size_t bytes,
     }
     sluice_lz4_trim(runs, bytes, plane_bytes);
     sluice_lz4_find_starts(runs, words);
+}
+
+size_t sluice_lz4_compared_scalar(uint8_t *out, const struct sluice_lz4_encoder *encoder,
+                                  size_t active, size_t bytes, size_t plane_bytes)
+{
+    return put_sequences(out, encoder, active, bytes, plane_bytes);
 }
