@@ -65,7 +65,8 @@ struct sluice_writer_settings {
     enum sluice_index index;
     uint64_t live_memory_bytes; /* kept for live readers (SLUICE_IO_DIRECT), and a flush follows a
                                    quarter of it (but SLUICE_IO_HDF5); 0: neither */
-    uint64_t arena_bytes;       /* SLUICE_IO_DIRECT: for payloads that are written from there */
+    uint32_t spill_after; /* SLUICE_IO_DIRECT: MiB in flight, then through the page cache; 0: not */
+    uint64_t arena_bytes; /* SLUICE_IO_DIRECT: for payloads that are written from there */
     enum sluice_durable durable;
     const char *group; /* "" = leave as it is */
     uint32_t mode;     /* of files while they are written, 0640; finished: less the write bits */

@@ -130,7 +130,7 @@ class LiveMemory(e2e.Case):
                 self.setUp()
 
     def test_off_there_is_no_feed_and_the_disk_is_read(self):
-        ingest = self.burst("writer.live_memory_bytes=0")
+        ingest = self.burst("writer.live_memory_bytes=0", "writer.spill_after=0")
         self.assertFalse(ingest.said(FEEDS))
         if goes_past_the_cache(self.directory):
             self.assertGreater(self.disk_bytes, 20 << 20)

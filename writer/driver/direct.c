@@ -431,6 +431,11 @@ void sluice_direct_sync_payloads(struct sluice_direct *direct, bool wanted)
     direct->sync_payloads = wanted;
 }
 
+void sluice_direct_spill(struct sluice_direct *direct, unsigned after)
+{
+    sluice_stages_spill(&direct->stages, after);
+}
+
 void sluice_direct_expect(struct sluice_direct *direct, const void *payload, size_t bytes,
                           bool lent)
 {

@@ -45,6 +45,10 @@ herr_t sluice_direct_select(struct sluice_direct *direct, hid_t access);
  * at first. */
 void sluice_direct_sync_payloads(struct sluice_direct *direct, bool wanted);
 
+/* With so many MiB on their way to the disk, further ones go through the page cache while that is
+ * quick; 0, as at first: they wait. */
+void sluice_direct_spill(struct sluice_direct *direct, unsigned after);
+
 /* The H5Dwrite_chunk that follows stores exactly these bytes; they are copied during it. Called
  * again with NULL after it. Chunks that were not expected (columns) count as metadata.
  *

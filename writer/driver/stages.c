@@ -13,6 +13,9 @@
  * order in which they were written; one that ended early is used again at once, while it is still
  * in the processor's cache.
  *
+ * When the disk is behind, further pieces may go through the page cache instead of waiting
+ * (spill.h): a burst is then taken at the rate of both. Readers find those pieces there.
+ *
  * Short writes go on through the page cache: they only happen when something is wrong (a full disk
  * without reservation), and then a clear errno matters more than speed. So do the pieces of a file
  * that could be opened with O_DIRECT and refuses the writes, as file systems with larger blocks or
@@ -26,6 +29,7 @@
 #include <unistd.h>
 
 #include "core/atomics.h"
+#include "core/clock.h"
 #include "core/copy.h"
 #include "core/file.h"
 #include "core/log.h"
@@ -249,6 +253,7 @@ static void written(struct sluice_stages *stages, struct sluice_stage *stage, in
             note_fault(target, code);
     }
     target->in_flight--;
+    stages->in_flight--;
     release(stages, stage);
 }
 
@@ -328,15 +333,51 @@ static void tell_readers(struct sluice_stages *stages, struct sluice_stage *stag
                             stage->fill);
 }
 
+void sluice_stages_spill(struct sluice_stages *stages, unsigned after)
+{
+    stages->spill.after = after;
+}
+
+/* The disk is behind, and the page cache takes the piece sooner. Of our own buffers there are fewer
+ * than loans. */
+static bool spills(struct sluice_stages *stages, const struct sluice_stage *stage)
+{
+    const unsigned most = stage->loan != 0 ? SLUICE_SPILL_MOST : SLUICE_STAGES - 2;
+    const unsigned limit = stages->spill.after < most ? stages->spill.after : most;
+    if (limit == 0 || stages->in_flight < limit)
+        return false;
+    reap(stages, false);
+    return stages->in_flight >= limit && sluice_spill_may(&stages->spill);
+}
+
+/* Its pages are no other piece's: the kernel keeps what goes past the cache and what goes through
+ * it apart by them. */
+static void spill_piece(struct sluice_stages *stages, struct sluice_target *target,
+                        struct sluice_stage *stage)
+{
+    const struct sluice_clock *clock = sluice_clock_system();
+    const int64_t begin_ns = sluice_now_ns(clock);
+    const int code = sluice_write_fully(target->fd, stage->data, stage->fill, stage->base);
+    if (code != 0)
+        note_fault(target, code);
+    sluice_spill_took(&stages->spill, sluice_now_ns(clock) - begin_ns);
+    release(stages, stage);
+}
+
 static void send_piece(struct sluice_stages *stages, struct sluice_target *target, bool direct)
 {
     struct sluice_stage *stage = target->filling;
     target->filling = NULL;
     target->streaming = !stages->cached && stage->fill == stage->room;
     if (direct && target->direct_fd >= 0 && !target->cached && stages->has_ring) {
+        if (spills(stages, stage)) {
+            spill_piece(stages, target, stage);
+            return;
+        }
         stage->sent = SLUICE_ALIGN_UP(stage->fill);
         tell_readers(stages, stage);
         target->in_flight++;
+        stages->in_flight++;
         request(stages, stage);
         return;
     }

@@ -22,6 +22,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "writer/driver/feed.h"
+#include "writer/driver/spill.h"
 
 #define SLUICE_STAGES         12 /* being filled or in flight */
 #define SLUICE_LOANS          16 /* likewise, of lent memory */
@@ -60,6 +61,8 @@ struct sluice_stages {
     bool has_ring;
     bool registered; /* buffers are known to the kernel */
     bool refusal_told;
+    unsigned in_flight; /* of all targets */
+    struct sluice_spill spill;
     uint8_t *memory;
     _Atomic bool readers;       /* somebody follows: then nothing is lent, for it is not fed */
     struct sluice_feed feed;    /* owns the memory when it is open */
@@ -84,6 +87,10 @@ enum sluice_status sluice_stages_init(struct sluice_stages *stages, bool cached,
                                       const struct sluice_feed_settings *live, size_t arena_bytes,
                                       struct sluice_error *error);
 void sluice_stages_close(struct sluice_stages *stages);
+/* With so many pieces in flight the next one goes through the page cache while that is quick
+ * (spill.h); 0, as at first: it waits. No more than SLUICE_SPILL_MOST count. */
+#define SLUICE_SPILL_MOST (SLUICE_LOANS - 2)
+void sluice_stages_spill(struct sluice_stages *stages, unsigned after);
 
 /* Appends to the target's piece at `position`, which must follow what is in it, or be aligned. Full
  * pieces are sent. Blocks only when every stage is in flight. False: it does not follow and is not

@@ -178,9 +178,13 @@ static enum sluice_status create_driver(struct sluice_sink *sink, struct sluice_
     sink->lends = arena_bytes > 0;
     enum sluice_status status =
         sluice_direct_create(&sink->direct, cached, cached ? NULL : &live, arena_bytes, error);
-    if (status == SLUICE_OK)
-        sluice_direct_sync_payloads(sink->direct, sink->settings->durable == SLUICE_DURABLE_FLUSH);
-    return status;
+    if (status != SLUICE_OK)
+        return status;
+    const bool sync = sink->settings->durable == SLUICE_DURABLE_FLUSH;
+    sluice_direct_sync_payloads(sink->direct, sync);
+    if (!sync) /* which would wait for what is in the page cache too */
+        sluice_direct_spill(sink->direct, sink->settings->spill_after);
+    return SLUICE_OK;
 }
 
 enum sluice_status sluice_sink_init(struct sluice_sink *sink, struct sluice_error *error)

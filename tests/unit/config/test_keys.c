@@ -47,6 +47,7 @@ static void the_defaults_are_those_that_users_rely_on(void **state)
     assert_int_equal(c.writer.flush_idle_ns, 200000);
     assert_int_equal(c.writer.io, SLUICE_IO_DIRECT);
     assert_int_equal(c.writer.index, SLUICE_INDEX_OWN);
+    assert_int_equal(c.writer.spill_after, 12);
     assert_int_equal(c.writer.durable, SLUICE_DURABLE_NONE);
     assert_string_equal(c.writer.group, "");
     assert_int_equal(c.writer.mode, 0640);
