@@ -54,7 +54,7 @@ static unsigned count_open(const char *program, const char *name)
     assert_non_null(list);
     while (fgets(line, sizeof(line), list) != NULL)
         count += strstr(line, name) != NULL;
-    assert_int_equal(pclose(list), 0);
+    pclose(list); /* not asked: its own descriptor may be gone when ls looks at it */
     return count;
 }
 
@@ -74,6 +74,7 @@ static void a_program_that_is_started_holds_nothing_of_the_driver(void **state)
     assert_true(file >= 0);
     assert_true(count_open(ours, "/data.h5") > 0);
     assert_true(count_open(ours, directory) > count_open(ours, "/data.h5")); /* the feed */
+    assert_true(count_open(theirs, "->") > 0);
     assert_int_equal(count_open(theirs, directory), 0);
     assert_int_equal(count_open(theirs, "io_uring"), 0);
     assert_true(H5Fclose(file) >= 0 && H5Pclose(access) >= 0);
