@@ -61,6 +61,7 @@ struct sluice_writer_settings {
     uint32_t flush_images;
     int64_t flush_interval_ns;
     int64_t flush_idle_ns;
+    int64_t flush_unread_ns; /* the same while no reader is known; 0: always flush_idle_ns */
     enum sluice_io io;
     enum sluice_index index;
     uint64_t live_memory_bytes; /* kept for live readers (SLUICE_IO_DIRECT), and a flush follows a

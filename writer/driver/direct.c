@@ -436,6 +436,16 @@ void sluice_direct_spill(struct sluice_direct *direct, unsigned after)
     sluice_stages_spill(&direct->stages, after);
 }
 
+void sluice_direct_unread_apart(struct sluice_direct *direct, bool wanted)
+{
+    direct->stages.unread_apart = wanted;
+}
+
+bool sluice_direct_unread(const struct sluice_direct *direct)
+{
+    return sluice_stages_unread(&direct->stages);
+}
+
 void sluice_direct_expect(struct sluice_direct *direct, const void *payload, size_t bytes,
                           bool lent)
 {

@@ -48,6 +48,10 @@ void sluice_direct_sync_payloads(struct sluice_direct *direct, bool wanted);
 /* With so many MiB on their way to the disk, further ones go through the page cache while that is
  * quick; 0, as at first: they wait. */
 void sluice_direct_spill(struct sluice_direct *direct, unsigned after);
+/* Whether ends of flushes go past the page cache while nobody follows (stages.h). Not at first. */
+void sluice_direct_unread_apart(struct sluice_direct *direct, bool wanted);
+/* Live readers of ours would be known, and there are none. */
+bool sluice_direct_unread(const struct sluice_direct *direct);
 
 /* The H5Dwrite_chunk that follows stores exactly these bytes; they are copied during it. Called
  * again with NULL after it. Chunks that were not expected (columns) count as metadata.

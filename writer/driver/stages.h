@@ -57,7 +57,8 @@ struct sluice_stage {
 
 struct sluice_stages {
     struct io_uring ring;
-    bool cached; /* as chosen: no ring, all goes through the page cache */
+    bool cached;       /* as chosen: no ring, all goes through the page cache */
+    bool unread_apart; /* as chosen: ends of flushes go past it while nobody follows */
     bool has_ring;
     bool registered; /* buffers are known to the kernel */
     bool refusal_told;
@@ -115,12 +116,15 @@ uint64_t sluice_stages_returned(struct sluice_stages *stages);
 /* Loans are in flight; waits for the next piece that is written. */
 bool sluice_stages_flying(const struct sluice_stages *stages);
 void sluice_stages_wait(struct sluice_stages *stages);
+/* Readers would be known, and there were none when the feed was asked last. */
+bool sluice_stages_unread(const struct sluice_stages *stages);
 /* Asks the feed anew whether there are live readers; so does each piece that is sent. */
 void sluice_stages_look(struct sluice_stages *stages);
 /* Sends the target's loans, also what would make a larger piece later, and waits for them. */
 void sluice_stages_recall(struct sluice_stages *stages, struct sluice_target *target);
 /* Sends what the target's piece holds: past the cache when it is full, else (the end of a flush,
- * which live readers want at once) through it. What comes next must begin aligned. */
+ * which live readers want at once) through it, unless it is large and nobody follows. What comes
+ * next must begin aligned. */
 void sluice_stages_send(struct sluice_stages *stages, struct sluice_target *target);
 /* Sends, and waits until nothing of the target is in flight. Returns its fault. */
 int sluice_stages_settle(struct sluice_stages *stages, struct sluice_target *target);

@@ -57,6 +57,13 @@ struct sluice_event *sluice_sink_event(const struct sluice_sink *sink, enum slui
     return event;
 }
 
+bool sluice_sink_unread(const struct sluice_sink *sink)
+{
+    const bool told =
+        sink->events != NULL && sluice_events_wanted(sink->events, SLUICE_EVENT_VISIBLE);
+    return !told && sink->direct != NULL && sluice_direct_unread(sink->direct);
+}
+
 uint64_t sluice_sink_free_space(const char *path)
 {
     struct statvfs space;
@@ -184,6 +191,7 @@ static enum sluice_status create_driver(struct sluice_sink *sink, struct sluice_
     sluice_direct_sync_payloads(sink->direct, sync);
     if (!sync) /* which would wait for what is in the page cache too */
         sluice_direct_spill(sink->direct, sink->settings->spill_after);
+    sluice_direct_unread_apart(sink->direct, sink->settings->flush_unread_ns > 0);
     return SLUICE_OK;
 }
 

@@ -87,6 +87,9 @@ static inline void sluice_sink_release(const struct sluice_sink *sink, uint32_t 
 /* An event to fill and post, or NULL (no events wanted, or none free: counted). */
 struct sluice_event *sluice_sink_event(const struct sluice_sink *sink, enum sluice_event_kind kind);
 
+/* Nobody is known who waits for images: neither one who is sent notices of them nor a follower. */
+bool sluice_sink_unread(const struct sluice_sink *sink);
+
 /* Free bytes where `path` lies; UINT64_MAX when that cannot be told. */
 uint64_t sluice_sink_free_space(const char *path);
 

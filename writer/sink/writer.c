@@ -6,7 +6,8 @@
  *
  *   flush when   the ring is empty, nothing that was lent to the file driver is on its way to the
  *                disk (then the source may be waiting for it, and the disk would stand still for
- *                the flush), and flush_idle_ns have passed since the last flush,
+ *                the flush), and flush_idle_ns have passed since the last flush, or
+ *                flush_unread_ns while nobody is known who waits for images,
  *           or   flush_images images wait,   or   the oldest waits for flush_interval_ns
  *
  * The timers are also what wait() sleeps until, so an image becomes visible in time when nothing
@@ -25,6 +26,8 @@
 #include "writer/h5/h5.h"
 #include "writer/sink/arm.h"
 #include "writer/sink/held.h"
+
+#define FOLLOWERS_COME_NS (200 * SLUICE_NS_PER_MS)
 
 struct sluice_writer {
     struct sluice_writer_ports ports;
@@ -217,11 +220,25 @@ static uint32_t batch_size(const struct sluice_writer *writer)
     return left < size ? left : size;
 }
 
+/* A flush costs some 50 us, whatever it makes visible. Where nobody of ours waits for it, a few
+ * images share one; not at the beginning of a series, which is when followers come. */
+static int64_t flush_pause_ns(const struct sluice_writer *writer)
+{
+    const struct sluice_open_series *series = writer->series;
+    const int64_t idle_ns = writer->settings.flush_idle_ns;
+    const int64_t unread_ns = writer->settings.flush_unread_ns;
+    return unread_ns > idle_ns &&
+                   series->last_flush_ns - series->first_arrival_ns >= FOLLOWERS_COME_NS &&
+                   sluice_sink_unread(&writer->sink)
+               ? unread_ns
+               : idle_ns;
+}
+
 /* When the flush of what is unflushed is due, if nothing more comes. */
 static int64_t flush_due_ns(const struct sluice_writer *writer)
 {
     const struct sluice_open_series *series = writer->series;
-    int64_t idle_ns = series->last_flush_ns + writer->settings.flush_idle_ns;
+    int64_t idle_ns = series->last_flush_ns + flush_pause_ns(writer);
     int64_t oldest_ns = series->oldest_unflushed_ns + writer->settings.flush_interval_ns;
     return idle_ns < oldest_ns ? idle_ns : oldest_ns;
 }

@@ -45,6 +45,7 @@ static void the_defaults_are_those_that_users_rely_on(void **state)
     assert_int_equal(c.writer.flush_images, 128);
     assert_int_equal(c.writer.flush_interval_ns, 100000000);
     assert_int_equal(c.writer.flush_idle_ns, 200000);
+    assert_int_equal(c.writer.flush_unread_ns, 10000000);
     assert_int_equal(c.writer.io, SLUICE_IO_DIRECT);
     assert_int_equal(c.writer.index, SLUICE_INDEX_OWN);
     assert_int_equal(c.writer.spill_after, 12);

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,6 +27,7 @@ static int short_writes;
 static int fault_code;   /* of the next pwrite */
 static int whole_pieces; /* that went through the page cache */
 static const void *first_whole;
+static size_t through_cache; /* bytes */
 
 ssize_t __real_pwrite(int fd, const void *data, size_t bytes, off_t position);
 ssize_t __wrap_pwrite(int fd, const void *data, size_t bytes, off_t position);
@@ -45,7 +47,18 @@ ssize_t __wrap_pwrite(int fd, const void *data, size_t bytes, off_t position)
         short_writes--;
         bytes = 100;
     }
+    through_cache += bytes;
     return __real_pwrite(fd, data, bytes, position);
+}
+
+/* What a run is made with; NULL: no feed. */
+static const struct sluice_feed_settings *live;
+static bool unread_apart;
+
+static void open_stages(struct sluice_stages *stages, bool cached)
+{
+    assert_int_equal(sluice_stages_init(stages, cached, live, 0, NULL), SLUICE_OK);
+    stages->unread_apart = unread_apart;
 }
 
 /* Where the kernel refuses io_uring there is nothing to test. */
@@ -110,7 +123,7 @@ static void run_random(bool cached, bool direct, bool ring, unsigned files)
     print_message("seed %u\n", seed);
     struct sluice_stages stages;
     struct file file[SLUICE_STAGES + 4];
-    assert_int_equal(sluice_stages_init(&stages, cached, NULL, 0, NULL), SLUICE_OK);
+    open_stages(&stages, cached);
     if (!ring && stages.has_ring) {
         io_uring_queue_exit(&stages.ring);
         stages.has_ring = false;
@@ -161,6 +174,96 @@ static void every_byte_arrives_with_more_files_than_stages(void **state)
 {
     (void)state;
     run_direct(SLUICE_STAGES + 4);
+}
+
+/* A place for feeds, which nobody follows. */
+static void with_feed(void (*run)(void))
+{
+    char directory[] = "/tmp/sluice-stages-XXXXXX";
+    assert_non_null(mkdtemp(directory));
+    const struct sluice_feed_settings settings = {.directory = directory, .bytes = 1, .mode = 0600};
+    live = &settings;
+    unread_apart = true;
+    run();
+    live = NULL;
+    unread_apart = false;
+    assert_int_equal(rmdir(directory), 0);
+}
+
+static void run_unread(void)
+{
+    run_direct(2);
+}
+
+static void every_byte_arrives_with_large_ends_past_the_cache(void **state)
+{
+    (void)state;
+    with_feed(run_unread);
+}
+
+/* How many bytes of a piece that a flush ends go through the cache, behind pieces of ones. */
+static size_t end_through_cache(struct sluice_stages *stages, size_t bytes)
+{
+    unsigned seed = 1;
+    struct stat there;
+    struct file file = make_file(true);
+    const size_t before = SLUICE_STAGE_BYTES * SLUICE_STAGES;
+    memset(file.model, 0xff, before);
+    assert_true(sluice_stages_append(stages, &file.target, 0, file.model, before));
+    assert_int_equal(sluice_stages_settle(stages, &file.target), 0);
+    file.end = before;
+    append(stages, &file, bytes, &seed);
+    through_cache = 0;
+    assert_int_equal(sluice_stages_settle(stages, &file.target), 0);
+    const size_t through = through_cache;
+    assert_int_equal(fstat(file.target.fd, &there), 0);
+    assert_int_equal(there.st_size, through > 0 ? file.end : SLUICE_ALIGN_UP(file.end));
+    file.end = (uint64_t)there.st_size; /* zero to the end of the block */
+    if (through == 0)                   /* what comes next begins there */
+        append(stages, &file, 5000, &seed);
+    assert_int_equal(sluice_stages_settle(stages, &file.target), 0);
+    check_and_close(&file);
+    return through;
+}
+
+static void run_ends(void)
+{
+    struct sluice_stages stages;
+    open_stages(&stages, false);
+    assert_true(sluice_stages_unread(&stages));
+    if (stages.has_ring)
+        assert_int_equal(end_through_cache(&stages, 300001), 0);
+    assert_int_equal(end_through_cache(&stages, 100001), 100001); /* dear for so little */
+    const int reader = open(stages.feed.path, O_RDONLY);
+    struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+    assert_int_equal(fcntl(reader, F_OFD_SETLK, &lock), 0);
+    sluice_stages_look(&stages);
+    assert_false(sluice_stages_unread(&stages));
+    assert_int_equal(end_through_cache(&stages, 300001), 300001); /* where it is in a hurry */
+    close(reader);
+    sluice_stages_look(&stages);
+    assert_true(sluice_stages_unread(&stages));
+    stages.unread_apart = false;
+    assert_int_equal(end_through_cache(&stages, 300001), 300001);
+    sluice_stages_close(&stages);
+}
+
+static void large_ends_of_flushes_go_past_the_cache_while_nobody_follows(void **state)
+{
+    (void)state;
+    struct file probe = make_file(true);
+    const bool possible = probe.target.direct_fd >= 0;
+    check_and_close(&probe);
+    if (!possible)
+        skip_visibly(); /* the file system of /tmp refuses O_DIRECT */
+    with_feed(run_ends);
+    struct sluice_stages stages; /* without a feed readers are not known */
+    unread_apart = true;
+    open_stages(&stages, false);
+    unread_apart = false;
+    assert_false(sluice_stages_unread(&stages));
+    assert_int_equal(end_through_cache(&stages, 300001), 300001);
+    sluice_stages_close(&stages);
 }
 
 static void every_byte_arrives_where_direct_is_refused(void **state)
@@ -328,6 +431,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_byte_arrives_past_the_cache),
         cmocka_unit_test(every_byte_arrives_with_more_files_than_stages),
+        cmocka_unit_test(every_byte_arrives_with_large_ends_past_the_cache),
+        cmocka_unit_test(large_ends_of_flushes_go_past_the_cache_while_nobody_follows),
         cmocka_unit_test(every_byte_arrives_where_direct_is_refused),
         cmocka_unit_test(every_byte_arrives_through_the_cache_when_that_is_chosen),
         cmocka_unit_test(a_large_payload_goes_through_the_cache_from_where_it_lies),

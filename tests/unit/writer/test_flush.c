@@ -3,10 +3,13 @@
  * When images become visible and in which order: the two steps of a flush as another process sees
  * them, the timers on a fake clock, exact extents, columns and encodings. The flushes are wrapped,
  * so that a reader can look between the two steps. */
+#include <fcntl.h>
+#include <glob.h>
 #include <hdf5.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "harness.h"
 #include "peek.h"
@@ -122,6 +125,72 @@ static void when_idle_it_flushes_not_more_often_than_allowed(void **state)
     assert_int_equal(visible(h), 2);
     assert_int_equal(harness_counter(h, SLUICE_COUNTER_WRITER_FLUSHES), 2);
     harness_close(h);
+    harness_free(h);
+}
+
+/* The next image, looked at until it is visible; after how many us. */
+static int64_t visible_after_us(struct harness *h, uint64_t id)
+{
+    int64_t after_us = 0;
+    harness_image(h, id);
+    for (harness_work(h); visible(h) <= id; after_us += 100) {
+        assert_true(after_us < 10000);
+        sluice_clock_fake_advance(&h->clock, 100 * SLUICE_NS_PER_US);
+        harness_work(h);
+    }
+    return after_us;
+}
+
+/* A follower's lock on the feed of this process; -1: there is no feed. */
+static int follow_the_feed(void)
+{
+    char pattern[64];
+    glob_t found;
+    int fd = -1;
+    snprintf(pattern, sizeof(pattern), "/dev/shm/sluice-live-%d-*", (int)getpid());
+    if (glob(pattern, 0, NULL, &found) == 0) {
+        struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+        fd = open(found.gl_pathv[0], O_RDONLY);
+        assert_int_equal(fcntl(fd, F_OFD_SETLK, &lock), 0);
+    }
+    globfree(&found);
+    return fd;
+}
+
+/* Followers are known where they are fed, with images past the page cache. */
+static void it_flushes_less_often_while_nobody_waits_for_images(void **state)
+{
+    (void)state;
+    struct harness *h = harness_new();
+    h->settings.images_per_file = 100;
+    h->settings.live_memory_bytes = 1 << 20;
+    h->settings.flush_idle_ns = 200 * SLUICE_NS_PER_US;
+    h->settings.flush_unread_ns = 5 * SLUICE_NS_PER_MS;
+    harness_start(h);
+    harness_open(h, 100);
+    assert_int_equal(visible_after_us(h, 0), 0);   /* nothing before it */
+    assert_int_equal(visible_after_us(h, 1), 200); /* somebody is sent notices */
+    h->events.visible_unwanted = true;
+    assert_int_equal(visible_after_us(h, 2), 200); /* followers may still come */
+    sluice_clock_fake_advance(&h->clock, 200 * SLUICE_NS_PER_MS);
+    assert_int_equal(visible_after_us(h, 3), 0);
+    int follower = follow_the_feed();
+    const int64_t unread_us = follower >= 0 ? 5000 : 200;
+    if (follower >= 0) {
+        assert_int_equal(h->settings.io, SLUICE_IO_DIRECT);
+        assert_int_equal(visible_after_us(h, 4), 5000); /* it was not seen yet */
+        assert_int_equal(visible_after_us(h, 5), 200);
+        close(follower);
+        assert_int_equal(visible_after_us(h, 6), 200);
+    } else {
+        for (uint64_t id = 4; id < 7; id++)
+            assert_int_equal(visible_after_us(h, id), 200);
+    }
+    assert_int_equal(visible_after_us(h, 7), unread_us);
+    sluice_clock_fake_advance(&h->clock, 20 * SLUICE_NS_PER_MS);
+    assert_int_equal(visible_after_us(h, 8), 0); /* after a pause at once */
+    harness_close(h);
+    harness_counts(h, 9, 91, 0, 0);
     harness_free(h);
 }
 
@@ -381,6 +450,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_key_follows_its_images_in_a_second_step),
         cmocka_unit_test(extents_reach_exactly_as_far_as_what_is_written),
         cmocka_unit_test(when_idle_it_flushes_not_more_often_than_allowed),
+        cmocka_unit_test(it_flushes_less_often_while_nobody_waits_for_images),
         cmocka_unit_test(a_busy_ring_is_not_idle),
         cmocka_unit_test(a_count_of_images_makes_a_flush),
         cmocka_unit_test(a_share_of_the_memory_for_live_readers_makes_a_flush),
