@@ -107,21 +107,6 @@ static inline void remember(struct sluice_lz4_encoder *encoder, size_t at)
     encoder->table[hash_of(load_4(encoder->data + at))] = (uint16_t)at;
 }
 
-/* Looks in the table for the four bytes at `at`, and remembers these; length 0: nothing. */
-static inline struct found look_up(struct sluice_lz4_encoder *encoder, size_t at, size_t end)
-{
-    const uint8_t *data = encoder->data;
-    const uint32_t word = load_4(data + at);
-    uint16_t *seen = encoder->table + hash_of(word);
-    struct found found = {*seen, 0};
-    const int is_there = (found.from < at) & (load_4(data + found.from) == word);
-
-    *seen = (uint16_t)at;
-    if (is_there)
-        found.length = same_behind(data + found.from, data + at, end - at);
-    return found;
-}
-
 size_t sluice_lz4_search(uint8_t *out, struct sluice_lz4_encoder *encoder, size_t active,
                          size_t bytes, size_t plane_bytes)
 {
@@ -134,10 +119,21 @@ size_t sluice_lz4_search(uint8_t *out, struct sluice_lz4_encoder *encoder, size_
 
     remember(encoder, 0);
     while (at <= last_start) {
-        struct found found = look_up(encoder, at, end);
+        const uint32_t word = load_4(data + at);
+        uint16_t *const seen = encoder->table + hash_of(word);
+        struct found found = {*seen, 0};
+        const unsigned is_there = (found.from < at) & (load_4(data + found.from) == word);
+        const unsigned starts = encoder->runs.start[at / 64] >> (at % 64) & 1;
         size_t before;
 
-        if (encoder->runs.start[at / 64] >> (at % 64) & 1)
+        *seen = (uint16_t)at;
+        if (!(is_there | starts)) { /* one jump for most places */
+            at += misses++ >> STEP_SHIFT;
+            continue;
+        }
+        if (is_there)
+            found.length = same_behind(data + found.from, data + at, end - at);
+        if (starts)
             found = better(&encoder->runs, at, plane_bytes, found);
         if (found.length > end - at)
             found.length = end - at;
