@@ -113,7 +113,7 @@ static void print_help(void)
         "  --python PROGRAM  interpreter of the peer; default " PYTHON "\n"
         "  --no-python       without that peer\n"
         "  --targets         everything that the table of targets needs, and the table; three of\n"
-        "                    its sets in memory (--tmpfs), too: about ten minutes, six with\n"
+        "                    its sets in memory (--tmpfs), too: twelve minutes, seven with\n"
         "                    --repeat 3; --set, --mode and --rate do not matter\n"
         "  --kernels         only single kernels: bslz4 beside memcpy, the stock HDF5 filter and\n"
         "                    --codec-library; decoding with statistics beside h5py + numpy; the\n"

@@ -14,12 +14,12 @@
 #include "bench/pipeline/probe.h"
 #include "core/clock.h"
 
-#define WINDOWS         10
+#define WINDOWS         8
 #define WINDOWS_QUICK   2
-#define WINDOW_NS       (30 * SLUICE_NS_PER_MS)
+#define WINDOW_NS       (20 * SLUICE_NS_PER_MS)
 #define WARM_UP_NS      (5 * SLUICE_NS_PER_MS)
 #define WINDOW_NS_QUICK (1 * SLUICE_NS_PER_MS)
-#define SINGLES         20000 /* in each window */
+#define SINGLES         10000 /* in each window */
 #define SINGLES_QUICK   1000
 #define ROUNDS_MAX      1000
 #define QUANTILES       3

@@ -5,6 +5,7 @@
 #include "bench/pipeline/pipeline.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -147,13 +148,30 @@ bool sluice_bench_row_counts(const struct sluice_bench_plan *plan, const struct 
 /* Rows that come on top for those that do not count, at most. */
 static uint32_t spare_rows(const struct sluice_bench_results *results, uint32_t repeat)
 {
-    return results->settings->quick ? 0 : (repeat + 1) / 2;
+    return results->settings->quick ? 0 : (repeat + 1) / 3;
 }
 
 /* Ingest beside what it is most held against. */
 static const enum sluice_receiver order[SLUICE_RECEIVER_COUNT] = {
     SLUICE_RECEIVER_DISK, SLUICE_RECEIVER_PWRITE, SLUICE_RECEIVER_DROP,  SLUICE_RECEIVER_INGEST,
     SLUICE_RECEIVER_LIVE, SLUICE_RECEIVER_OTHER,  SLUICE_RECEIVER_PYTHON};
+
+/* Rows on top have only what ingest is judged by. */
+static bool is_judged_by(const struct sluice_bench_plan *plan, enum sluice_receiver receiver)
+{
+    return receiver != SLUICE_RECEIVER_PWRITE &&
+           (receiver != SLUICE_RECEIVER_PYTHON || plan->rate_hz > 0);
+}
+
+static void leave_out(struct sluice_round *round, enum sluice_receiver receiver)
+{
+    *round = (struct sluice_round){.receiver = receiver,
+                                   .skipped = true,
+                                   .way_ns_before = NAN,
+                                   .way_ns_after = NAN,
+                                   .steal_percent = NAN};
+    snprintf(round->reason, sizeof(round->reason), "it was made for what ingest is judged by");
+}
 
 static enum sluice_status run_rounds(struct sluice_bench_results *results,
                                      const struct sluice_round_settings *round,
@@ -168,6 +186,10 @@ static enum sluice_status run_rounds(struct sluice_bench_results *results,
             const enum sluice_receiver receiver = order[(r + i) % SLUICE_RECEIVER_COUNT];
             if (!plan->receivers[receiver])
                 continue;
+            if (r >= plan->repeat && !is_judged_by(plan, receiver)) {
+                leave_out(&row[receiver], receiver);
+                continue;
+            }
             sluice_bench_progress("%s, %s, %s: round %u of %u: %s", plan->set->name,
                                   mode_text(plan, mode, sizeof(mode)), plan->directory, r + 1, rows,
                                   sluice_receiver_name(receiver));
