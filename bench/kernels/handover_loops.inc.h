@@ -57,8 +57,8 @@ static void *take_in_window(void *context)
     for (;;) {
         for (uint32_t taken = 0; taken < CLOCK_NUMBERS;) {
             uint32_t numbers[TAKE_MAX];
-            const uint32_t count = take(&pair->there, numbers);
-            if (count == 0)
+            uint32_t count;
+            while ((count = take(&pair->there, numbers)) == 0)
                 spin();
             for (uint32_t i = 0; i < count; i++)
                 wrong += numbers[i] != expected++;

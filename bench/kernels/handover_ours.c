@@ -7,7 +7,7 @@
 
 static inline uint32_t take(struct ring *ring, uint32_t *numbers)
 {
-    return ring_pop(ring, numbers);
+    return ring_pop(ring, numbers) ? 1 : 0;
 }
 
 #define RING      sluice_handover_ours
