@@ -191,7 +191,6 @@ static enum sluice_status create_driver(struct sluice_sink *sink, struct sluice_
     sluice_direct_sync_payloads(sink->direct, sync);
     if (!sync) /* which would wait for what is in the page cache too */
         sluice_direct_spill(sink->direct, sink->settings->spill_after);
-    sluice_direct_unread_apart(sink->direct, sink->settings->flush_unread_ns > 0);
     return SLUICE_OK;
 }
 

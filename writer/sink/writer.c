@@ -243,13 +243,20 @@ static int64_t flush_due_ns(const struct sluice_writer *writer)
     return idle_ns < oldest_ns ? idle_ns : oldest_ns;
 }
 
+/* By count or by bytes, as in a burst. */
+static bool is_full(const struct sluice_writer *writer)
+{
+    const struct sluice_open_series *series = writer->series;
+    return series->unflushed >= writer->sink.flush_images ||
+           (writer->sink.flush_bytes > 0 && unflushed_bytes(series) >= writer->sink.flush_bytes);
+}
+
 static bool must_flush(const struct sluice_writer *writer, int64_t now_ns)
 {
     const struct sluice_open_series *series = writer->series;
     if (series->unflushed == 0)
         return false;
-    if (series->unflushed >= writer->sink.flush_images ||
-        (writer->sink.flush_bytes > 0 && unflushed_bytes(series) >= writer->sink.flush_bytes) ||
+    if (is_full(writer) ||
         now_ns - series->oldest_unflushed_ns >= writer->settings.flush_interval_ns)
         return true;
     return now_ns >= flush_due_ns(writer) && sluice_handover_count(writer->ports.in) == 0 &&
@@ -264,6 +271,9 @@ static bool look_at_timers(struct sluice_writer *writer, int64_t begin_ns)
     struct sluice_open_series *series = writer->series;
     int64_t now_ns = sluice_now_ns(writer->ports.clock);
     bool flush = must_flush(writer, now_ns);
+    if (flush && writer->sink.direct != NULL) /* in a burst the disk has enough to do */
+        sluice_direct_unread_apart(writer->sink.direct,
+                                   writer->settings.flush_unread_ns > 0 && !is_full(writer));
     if (flush)
         sluice_flush(series);
     sluice_space_check(series, now_ns);
