@@ -124,6 +124,8 @@ static H5FD_t *open_file(const char *path, unsigned flags, hid_t access, haddr_t
     if (sluice_feed_may_tell(&file->direct->stages.feed, fd, path))
         file->target.file = sluice_feed_file_of(fd);
     file->slot = sluice_feed_list(&file->direct->stages.feed, &file->target.file);
+    if (file->slot == SLUICE_FEED_UNLISTED) /* nobody would find its pieces */
+        file->target.file = (struct sluice_feed_file){0};
     file->extents.fd = fd;
     file->extents.physical = (uint64_t)there.st_size;
     file->device = there.st_dev;
@@ -441,8 +443,12 @@ void sluice_direct_unread_apart(struct sluice_direct *direct, bool wanted)
     direct->stages.unread_apart = wanted;
 }
 
+/* Whoever follows a file that is not fed does so unseen. */
 bool sluice_direct_unread(const struct sluice_direct *direct)
 {
+    for (const struct direct_file *file = direct->files; file != NULL; file = file->next)
+        if (file->target.fd >= 0 && file->slot == SLUICE_FEED_UNLISTED)
+            return false;
     return sluice_stages_unread(&direct->stages);
 }
 

@@ -50,7 +50,7 @@ void sluice_direct_sync_payloads(struct sluice_direct *direct, bool wanted);
 void sluice_direct_spill(struct sluice_direct *direct, unsigned after);
 /* Whether ends of flushes go past the page cache while nobody follows (stages.h). Not at first. */
 void sluice_direct_unread_apart(struct sluice_direct *direct, bool wanted);
-/* Live readers of ours would be known, and there are none. */
+/* Live readers of ours would be known, of each file that is open, and there are none. */
 bool sluice_direct_unread(const struct sluice_direct *direct);
 
 /* The H5Dwrite_chunk that follows stores exactly these bytes; they are copied during it. Called

@@ -402,7 +402,8 @@ void sluice_stages_send(struct sluice_stages *stages, struct sluice_target *targ
     const struct sluice_stage *stage = target->filling;
     if (stage == NULL)
         return;
-    const bool large = stages->unread_apart && stage->fill >= UNREAD_LEAST;
+    const bool large =
+        stages->unread_apart && target->file.birth_ns != 0 && stage->fill >= UNREAD_LEAST;
     send_piece(stages, target,
                stage->fill == stage->room || (large && sluice_stages_unread(stages)));
 }

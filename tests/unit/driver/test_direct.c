@@ -317,6 +317,28 @@ static void abandoned_files_keep_no_descriptor_and_are_in_nobodys_way(void **sta
     sluice_direct_destroy(direct);
 }
 
+/* Readers of a file that the feed does not tell of are not known: here because not everybody who
+ * may read the feed may read that file. */
+static void a_file_that_is_not_fed_may_always_have_readers(void **state)
+{
+    (void)state;
+    char directory[] = "/tmp/sluice-direct-XXXXXX";
+    assert_non_null(mkdtemp(directory));
+    for (int fed = 1; fed >= 0; fed--) {
+        const struct sluice_feed_settings live = {
+            .directory = directory, .bytes = 1, .mode = fed ? 0600 : 0644};
+        struct sluice_direct *direct;
+        hid_t images, column;
+        assert_int_equal(sluice_direct_create(&direct, false, &live, 0, NULL), SLUICE_OK);
+        hid_t file = create(direct, &images, &column);
+        assert_int_equal(sluice_direct_unread(direct), fed);
+        assert_true(H5Dclose(images) >= 0 && H5Dclose(column) >= 0 && H5Fclose(file) >= 0);
+        assert_true(sluice_direct_unread(direct));
+        sluice_direct_destroy(direct);
+    }
+    assert_int_equal(rmdir(directory), 0);
+}
+
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
@@ -334,6 +356,8 @@ int main(void)
             a_payload_that_cannot_be_written_fails_the_flush_with_its_reason, start, finish),
         cmocka_unit_test_setup_teardown(abandoned_files_keep_no_descriptor_and_are_in_nobodys_way,
                                         start, finish),
+        cmocka_unit_test_setup_teardown(a_file_that_is_not_fed_may_always_have_readers, start,
+                                        finish),
     };
     return cmocka_run_group_tests_name("driver: under HDF5", tests, NULL, NULL);
 }

@@ -201,12 +201,14 @@ static void every_byte_arrives_with_large_ends_past_the_cache(void **state)
     with_feed(run_unread);
 }
 
-/* How many bytes of a piece that a flush ends go through the cache, behind pieces of ones. */
-static size_t end_through_cache(struct sluice_stages *stages, size_t bytes)
+/* How many bytes of a piece that a flush ends go through the cache, behind pieces of ones; the file
+ * may be `fed` to live readers. */
+static size_t end_through_cache(struct sluice_stages *stages, size_t bytes, bool fed)
 {
     unsigned seed = 1;
     struct stat there;
     struct file file = make_file(true);
+    file.target.file.birth_ns = fed;
     const size_t before = SLUICE_STAGE_BYTES * SLUICE_STAGES;
     memset(file.model, 0xff, before);
     assert_true(sluice_stages_append(stages, &file.target, 0, file.model, before));
@@ -232,19 +234,20 @@ static void run_ends(void)
     open_stages(&stages, false);
     assert_true(sluice_stages_unread(&stages));
     if (stages.has_ring)
-        assert_int_equal(end_through_cache(&stages, 300001), 0);
-    assert_int_equal(end_through_cache(&stages, 100001), 100001); /* dear for so little */
+        assert_int_equal(end_through_cache(&stages, 300001, true), 0);
+    assert_int_equal(end_through_cache(&stages, 100001, true), 100001);  /* dear for so little */
+    assert_int_equal(end_through_cache(&stages, 300001, false), 300001); /* it may be followed */
     const int reader = open(stages.feed.path, O_RDONLY);
     struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
     assert_int_equal(fcntl(reader, F_OFD_SETLK, &lock), 0);
     sluice_stages_look(&stages);
     assert_false(sluice_stages_unread(&stages));
-    assert_int_equal(end_through_cache(&stages, 300001), 300001); /* where it is in a hurry */
+    assert_int_equal(end_through_cache(&stages, 300001, true), 300001); /* where it is in a hurry */
     close(reader);
     sluice_stages_look(&stages);
     assert_true(sluice_stages_unread(&stages));
     stages.unread_apart = false;
-    assert_int_equal(end_through_cache(&stages, 300001), 300001);
+    assert_int_equal(end_through_cache(&stages, 300001, true), 300001);
     sluice_stages_close(&stages);
 }
 
@@ -262,7 +265,7 @@ static void large_ends_of_flushes_go_past_the_cache_while_nobody_follows(void **
     open_stages(&stages, false);
     unread_apart = false;
     assert_false(sluice_stages_unread(&stages));
-    assert_int_equal(end_through_cache(&stages, 300001), 300001);
+    assert_int_equal(end_through_cache(&stages, 300001, true), 300001);
     sluice_stages_close(&stages);
 }
 
