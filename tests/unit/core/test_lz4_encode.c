@@ -165,10 +165,47 @@ static void a_block_of_any_pixels_is_lz4_and_the_same_at_every_level(void **stat
     sluice_cpu_limit(SLUICE_CPU_AVX512);
 }
 
-static void an_image_of_any_size_decodes_and_stays_in_its_buffer(void **state)
+static size_t read_be(const uint8_t *from, size_t bytes)
+{
+    size_t value = 0;
+
+    for (size_t i = 0; i < bytes; i++)
+        value = value << 8 | from[i];
+    return value;
+}
+
+/* The stream of an image, each of its blocks for itself, and the pixels behind them. */
+static void assert_stream(const uint8_t *stream, size_t length, const uint8_t *pixels, size_t bytes,
+                          size_t element_bytes)
+{
+    const uint8_t *at = stream + 12, *end = stream + length;
+    const size_t tail = bytes % (8 * element_bytes);
+
+    assert_int_equal(read_be(stream, 8), bytes);
+    assert_int_equal(read_be(stream + 8, 4), BLOCK);
+    while (bytes > tail) {
+        const size_t part = bytes - tail < BLOCK ? bytes - tail : BLOCK, took = read_be(at, 4);
+
+        assert_true(took <= (size_t)(end - at) - 4);
+        assert_block(at + 4, took, pixels, part, element_bytes);
+        at += 4 + took;
+        pixels += part;
+        bytes -= part;
+    }
+    assert_int_equal(end - at, tail);
+    assert_memory_equal(at, pixels, tail);
+}
+
+static void limit_by_chance(void)
+{
+    sluice_cpu_limit((enum sluice_cpu_level)below(SLUICE_CPU_LEVEL_COUNT));
+}
+
+/* The same bytes at any level, whatever other images left in the scratch. */
+static void an_image_of_any_size_is_lz4_and_stays_in_its_buffer(void **state)
 {
     struct sluice_codec_scratch scratch = {0};
-    static uint8_t back[IMAGE_MAX];
+    static uint8_t back[IMAGE_MAX], first[2 * IMAGE_MAX];
 
     (void)state;
     for (int shape = 0; shape < SHAPES / 20; shape++) {
@@ -179,7 +216,7 @@ static void an_image_of_any_size_decodes_and_stays_in_its_buffer(void **state)
         size_t length = 0, again = 0;
 
         make_pixels(pixels, bytes, element_bytes);
-        sluice_cpu_limit((enum sluice_cpu_level)below(SLUICE_CPU_LEVEL_COUNT));
+        limit_by_chance();
         assert_int_equal(sluice_codec_encode(SLUICE_ENCODING_BSLZ4, pixels, bytes, element_bytes,
                                              out, bound, &length, &scratch),
                          SLUICE_OK);
@@ -188,12 +225,18 @@ static void an_image_of_any_size_decodes_and_stays_in_its_buffer(void **state)
                                              bytes, &scratch),
                          SLUICE_OK);
         assert_memory_equal(back, pixels, bytes);
+        assert_stream(out, length, pixels, bytes, element_bytes);
+        memcpy(first, out, length);
+        for (size_t i = 0; i < scratch.bytes; i++)
+            scratch.data[i] = (uint8_t)below(i % 2 == 0 ? 256 : BLOCK / 256); /* places, too */
+        limit_by_chance();
         /* exactly as much room as it takes, and one byte less */
         out = output.end - length;
         assert_int_equal(sluice_codec_encode(SLUICE_ENCODING_BSLZ4, pixels, bytes, element_bytes,
                                              out, length, &again, &scratch),
                          SLUICE_OK);
         assert_int_equal(again, length);
+        assert_memory_equal(out, first, length);
         assert_int_equal(sluice_codec_encode(SLUICE_ENCODING_BSLZ4, pixels, bytes, element_bytes,
                                              out + 1, length - 1, &again, &scratch),
                          SLUICE_LIMIT);
@@ -270,7 +313,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_block_of_any_pixels_is_lz4_and_the_same_at_every_level),
-        cmocka_unit_test(an_image_of_any_size_decodes_and_stays_in_its_buffer),
+        cmocka_unit_test(an_image_of_any_size_is_lz4_and_stays_in_its_buffer),
         cmocka_unit_test(flat_masked_and_ramped_blocks_are_as_small_as_liblz4s),
         cmocka_unit_test(a_large_image_without_noise_is_nearly_as_small_as_liblz4s),
     };
