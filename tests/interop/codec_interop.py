@@ -27,6 +27,7 @@ except ImportError as missing:
 TOOL = sys.argv[1]
 SHAPES = [(1, 1), (1, 7), (3, 5), (2, 4), (9, 1), (64, 65), (31, 133), (514, 1030)]
 DTYPES = ["u1", "<u2", "<u4", "<u8"]
+LEVELS = ["scalar", "avx2", "avx512"]  # a processor without one takes the next lower
 FILTERS = {"bslz4": hdf5plugin.Bitshuffle(nelems=0, cname="lz4"), "lz4": hdf5plugin.LZ4(nbytes=0)}
 # Other block sizes than ours, as other programs choose them.
 OTHERS = {
@@ -64,18 +65,20 @@ class Codec:
         self.source = os.path.join(folder, "in")
         self.target = os.path.join(folder, "out")
 
-    def run(self, verb, encoding, element_bytes, data, *more):
+    def run(self, verb, encoding, element_bytes, data, *more, instructions="auto"):
         with open(self.source, "wb") as file:
             file.write(data)
         command = [TOOL, verb, encoding, str(element_bytes), self.source, self.target, *more]
-        result = subprocess.run(command, capture_output=True, text=True)
+        environment = dict(os.environ, SLUICE_INSTRUCTIONS=instructions)
+        result = subprocess.run(command, capture_output=True, text=True, env=environment)
         if result.returncode != 0:
             raise AssertionError(f"{' '.join(command)}: {result.stderr.strip()}")
         with open(self.target, "rb") as file:
             return file.read()
 
-    def encode(self, encoding, array):
-        return self.run("encode", encoding, array.itemsize, array.tobytes())
+    def encode(self, encoding, array, instructions="auto"):
+        return self.run("encode", encoding, array.itemsize, array.tobytes(),
+                        instructions=instructions)
 
     def decode(self, encoding, dtype, shape, data):
         dtype = np.dtype(dtype)
@@ -128,6 +131,8 @@ def test_both_ways(codec):
                         # The same block size as the stock filter's default: the same framing.
                         theirs = made_by_filter(array, stock)
                         assert ours[:12] == theirs[:12], f"header: {what}"
+                        for level in LEVELS:
+                            assert codec.encode(encoding, array, level) == ours, f"{level}: {what}"
     return cases
 
 
