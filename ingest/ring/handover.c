@@ -60,7 +60,7 @@ static void set_number(struct sluice_handover *handover, uint32_t slot)
         handover->numbers[slot] = handover->number++;
 }
 
-void sluice_handover_push(struct sluice_handover *handover, uint32_t slot)
+static void push(struct sluice_handover *handover, uint32_t slot)
 {
     set_number(handover, slot);
     const enum sluice_status status = sluice_spsc_push(&handover->direct, slot);
@@ -69,10 +69,16 @@ void sluice_handover_push(struct sluice_handover *handover, uint32_t slot)
     sluice_wake_signal(sluice_handover_wake(handover));
 }
 
+void sluice_handover_push(struct sluice_handover *handover, uint32_t slot)
+{
+    push(handover, slot);
+    sluice_handover_hurry(handover);
+}
+
 void sluice_handover_push_work(struct sluice_handover *handover, uint32_t slot)
 {
     if (handover->worker_count == 0) {
-        sluice_handover_push(handover, slot);
+        push(handover, slot);
         return;
     }
     set_number(handover, slot);
@@ -139,4 +145,9 @@ uint32_t sluice_handover_pop_many(struct sluice_handover *handover, uint32_t *sl
         *place = 0;
     }
     return count;
+}
+
+void sluice_handover_nap(struct sluice_handover *handover, int64_t ns)
+{
+    sluice_wake_wait(&handover->nap, sluice_wake_prepare(&handover->nap), ns);
 }

@@ -33,6 +33,7 @@ struct sluice_handover {
     struct sluice_spsc direct;
     struct sluice_fan out, in;
     struct sluice_wake direct_wake;
+    struct sluice_wake nap;
     /* the source's line */
     _Alignas(SLUICE_CACHE_LINE) uint32_t number;
     /* the writer's line; numbers run free */
@@ -46,9 +47,17 @@ enum sluice_status sluice_handover_init(struct sluice_handover *handover, uint32
 /* Zeroed memory is acceptable. */
 void sluice_handover_close(struct sluice_handover *handover);
 
-/* Source only: hands the slot to the writer and wakes it; or to a worker, where there are any. */
+/* Source only: hands the slot to the writer and wakes it, from a nap too; or to a worker, or, where
+ * there are none, to the writer, which may finish its nap. */
 void sluice_handover_push(struct sluice_handover *handover, uint32_t slot);
 void sluice_handover_push_work(struct sluice_handover *handover, uint32_t slot);
+
+/* Source only, before it runs out of slots: ends a nap of the writer's. One that begins at the same
+ * moment may be missed. */
+static inline void sluice_handover_hurry(struct sluice_handover *handover)
+{
+    sluice_wake_signal(&handover->nap);
+}
 
 /* Worker `worker` only. It gives every slot that it takes, in the order in which it took them, and
  * sleeps on its wake. EMPTY when there is none. */
@@ -70,5 +79,8 @@ static inline struct sluice_wake *sluice_handover_wake(struct sluice_handover *h
 {
     return handover->worker_count > 0 ? &handover->in.wakes[0] : &handover->direct_wake;
 }
+/* Writer only: sleeps for `ns` whatever is pushed, so that the source need not wake it for each;
+ * shorter when it is hurried. */
+void sluice_handover_nap(struct sluice_handover *handover, int64_t ns);
 
 #endif

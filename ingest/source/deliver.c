@@ -16,6 +16,13 @@ static void push(struct sluice_source *source, uint32_t slot)
     sluice_handover_push(source->ports.out, slot);
 }
 
+/* Before a writer that lets images wait makes the detector wait, or images be dropped. */
+static void hurry_if_crowded(struct sluice_source *source)
+{
+    if (sluice_slots_crowded(&source->slots))
+        sluice_handover_hurry(source->ports.out);
+}
+
 void sluice_source_push_control(struct sluice_source *source, enum sluice_frame_kind kind,
                                 struct sluice_series *series)
 {
@@ -263,6 +270,7 @@ static void push_image(struct sluice_source *source)
     frame->series = NULL;
     sluice_slots_copy(&source->slots, slot);
     sluice_handover_push_work(source->ports.out, slot);
+    hurry_if_crowded(source);
 }
 
 static bool planes_agree(const struct sluice_image *image, struct sluice_error *error)

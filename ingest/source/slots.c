@@ -11,6 +11,8 @@
 #include "core/copy.h"
 #include "core/series.h"
 
+#define CROWDED 4 /* a part of the slots, or of their bytes */
+
 /* Each part may be a small one that pins a receive buffer. */
 static uint64_t counted_bytes(const struct sluice_message *message)
 {
@@ -214,4 +216,10 @@ bool sluice_slots_copy(struct sluice_slots *slots, uint32_t slot)
 uint32_t sluice_slots_used(const struct sluice_slots *slots)
 {
     return slots->data_count - slots->data_free_count;
+}
+
+bool sluice_slots_crowded(const struct sluice_slots *slots)
+{
+    return sluice_slots_used(slots) >= slots->data_count / CROWDED ||
+           slots->bytes_used >= slots->bytes_max / CROWDED;
 }

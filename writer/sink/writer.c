@@ -28,6 +28,7 @@
 #include "writer/sink/held.h"
 
 #define FOLLOWERS_COME_NS (200 * SLUICE_NS_PER_MS)
+#define NAP_NS            (3500 * SLUICE_NS_PER_US)
 
 struct sluice_writer {
     struct sluice_writer_ports ports;
@@ -222,16 +223,18 @@ static uint32_t batch_size(const struct sluice_writer *writer)
 
 /* A flush costs some 50 us, whatever it makes visible. Where nobody of ours waits for it, a few
  * images share one; not at the beginning of a series, which is when followers come. */
-static int64_t flush_pause_ns(const struct sluice_writer *writer)
+static bool shares_flushes(const struct sluice_writer *writer)
 {
     const struct sluice_open_series *series = writer->series;
-    const int64_t idle_ns = writer->settings.flush_idle_ns;
-    const int64_t unread_ns = writer->settings.flush_unread_ns;
-    return unread_ns > idle_ns &&
-                   series->last_flush_ns - series->first_arrival_ns >= FOLLOWERS_COME_NS &&
-                   sluice_sink_unread(&writer->sink)
-               ? unread_ns
-               : idle_ns;
+    return writer->settings.flush_unread_ns > writer->settings.flush_idle_ns &&
+           series->last_flush_ns - series->first_arrival_ns >= FOLLOWERS_COME_NS &&
+           sluice_sink_unread(&writer->sink);
+}
+
+static int64_t flush_pause_ns(const struct sluice_writer *writer)
+{
+    return shares_flushes(writer) ? writer->settings.flush_unread_ns
+                                  : writer->settings.flush_idle_ns;
 }
 
 /* When the flush of what is unflushed is due, if nothing more comes. */
@@ -335,6 +338,14 @@ static int64_t time_to_next_timer(const struct sluice_writer *writer)
     return left_ns > 0 ? left_ns : 0;
 }
 
+/* Images that share a flush share a wake-up too. Not those of codec workers, whose buffers are few.
+ */
+static bool may_nap(const struct sluice_writer *writer)
+{
+    return writer->series != NULL && writer->series->unflushed > 0 &&
+           writer->ports.in->worker_count == 0 && shares_flushes(writer);
+}
+
 static void wait_for_work(void *context)
 {
     struct sluice_writer *writer = context;
@@ -344,6 +355,10 @@ static void wait_for_work(void *context)
     timeout_ns = time_to_next_timer(writer);
     if (writer->finished || timeout_ns == 0)
         return;
+    if (may_nap(writer)) {
+        sluice_handover_nap(writer->ports.in, earlier(timeout_ns, NAP_NS));
+        return;
+    }
     struct sluice_wake *wake = sluice_handover_wake(writer->ports.in);
     uint32_t prepared = sluice_wake_prepare(wake);
     if (sluice_handover_count(writer->ports.in) > 0)

@@ -2,12 +2,15 @@
  *
  * The way from source to writer, driven from one thread: order with workers that give in any order,
  * wraparound, wakes, failing allocations. A property test with a printed seed plays long runs. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -155,6 +158,50 @@ static void every_push_and_gift_wakes_whom_it_concerns(void **state)
     sluice_handover_close(&handover);
 }
 
+static void only_control_and_crowding_end_a_nap(void **state)
+{
+    (void)state;
+    struct sluice_handover handover;
+    open_handover(&handover, 0);
+    const uint32_t wake = handover.direct_wake.word, nap = handover.nap.word;
+    sluice_handover_push_work(&handover, 0);
+    assert_int_not_equal(handover.direct_wake.word, wake);
+    assert_int_equal(handover.nap.word, nap);
+    sluice_handover_push(&handover, 1);
+    assert_int_not_equal(handover.nap.word, nap);
+    EXPECT(&handover, 0, 1);
+    sluice_handover_close(&handover);
+}
+
+struct napper {
+    struct sluice_handover handover;
+    _Atomic bool awake;
+};
+
+static void *nap(void *argument)
+{
+    struct napper *napper = argument;
+    sluice_handover_nap(&napper->handover, INT64_C(3600000000000));
+    sluice_store_release(&napper->awake, true);
+    return NULL;
+}
+
+static void a_nap_ends_when_it_is_hurried_or_over(void **state)
+{
+    (void)state;
+    struct napper napper = {.awake = false};
+    pthread_t thread;
+    open_handover(&napper.handover, 0);
+    assert_int_equal(pthread_create(&thread, NULL, nap, &napper), 0);
+    while (!sluice_load_acquire(&napper.awake)) { /* the first may come before the nap */
+        sluice_handover_hurry(&napper.handover);
+        nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+    }
+    pthread_join(thread, NULL);
+    sluice_handover_nap(&napper.handover, 1000);
+    sluice_handover_close(&napper.handover);
+}
+
 static uint64_t next_random(uint64_t *seed)
 {
     *seed ^= *seed << 13;
@@ -244,6 +291,8 @@ int main(void)
         cmocka_unit_test(a_close_never_overtakes_the_images_before_it),
         cmocka_unit_test(a_batch_takes_no_more_than_was_asked_for),
         cmocka_unit_test(every_push_and_gift_wakes_whom_it_concerns),
+        cmocka_unit_test(only_control_and_crowding_end_a_nap),
+        cmocka_unit_test(a_nap_ends_when_it_is_hurried_or_over),
         cmocka_unit_test(any_play_keeps_the_order_of_the_source),
         cmocka_unit_test(each_failing_allocation_is_reported_and_leaks_nothing),
     };

@@ -78,6 +78,24 @@ static void memory_is_bounded_in_bytes(void **state)
     sluice_slots_close(&slots);
 }
 
+static void a_quarter_of_slots_or_bytes_is_a_crowd(void **state)
+{
+    (void)state;
+    struct sluice_slots slots;
+    struct sluice_message small = message_of(10), large = message_of(20000);
+    assert_int_equal(sluice_slots_init(&slots, 8, 80000, 64), SLUICE_OK);
+    assert_false(sluice_slots_crowded(&slots));
+    const uint32_t slot = sluice_slots_accept(&slots, &large);
+    assert_true(sluice_slots_crowded(&slots));
+    sluice_slots_reclaim(&slots, slot);
+    sluice_slots_accept(&slots, &small);
+    assert_false(sluice_slots_crowded(&slots));
+    small = message_of(10);
+    sluice_slots_accept(&slots, &small);
+    assert_true(sluice_slots_crowded(&slots));
+    sluice_slots_close(&slots);
+}
+
 static void a_small_message_counts_as_the_buffer_that_it_pins(void **state)
 {
     (void)state;
@@ -294,6 +312,7 @@ int main(void)
         cmocka_unit_test(a_message_stays_where_it_is),
         cmocka_unit_test(a_span_into_a_tiny_part_moves_with_it),
         cmocka_unit_test(memory_is_bounded_in_bytes),
+        cmocka_unit_test(a_quarter_of_slots_or_bytes_is_a_crowd),
         cmocka_unit_test(a_small_message_counts_as_the_buffer_that_it_pins),
         cmocka_unit_test(a_message_above_the_whole_bound_passes_alone),
         cmocka_unit_test(control_slots_are_there_when_data_slots_are_not),

@@ -26,6 +26,16 @@ static void look(void)
         steps[step_count++] = peek_at(watched);
 }
 
+static int naps;
+
+void __wrap_sluice_handover_nap(struct sluice_handover *handover, int64_t ns);
+void __wrap_sluice_handover_nap(struct sluice_handover *handover, int64_t ns)
+{
+    (void)handover;
+    assert_in_range(ns, 1, 3500 * SLUICE_NS_PER_US);
+    naps++;
+}
+
 herr_t __real_H5Fflush(hid_t object, H5F_scope_t scope);
 herr_t __wrap_H5Fflush(hid_t object, H5F_scope_t scope);
 herr_t __wrap_H5Fflush(hid_t object, H5F_scope_t scope)
@@ -128,6 +138,17 @@ static void when_idle_it_flushes_not_more_often_than_allowed(void **state)
     harness_free(h);
 }
 
+/* Whether the writer naps with this image: the next one will not wake it. */
+static bool naps_after(struct harness *h, uint64_t id)
+{
+    const int before = naps;
+    harness_image(h, id);
+    harness_work(h);
+    assert_int_equal(visible(h), id);
+    sluice_writer_agent_ops.wait(h->writer);
+    return naps > before;
+}
+
 /* The next image, looked at until it is visible; after how many us. */
 static int64_t visible_after_us(struct harness *h, uint64_t id)
 {
@@ -180,6 +201,7 @@ static void it_flushes_less_often_while_nobody_waits_for_images(void **state)
         assert_int_equal(h->settings.io, SLUICE_IO_DIRECT);
         assert_int_equal(visible_after_us(h, 4), 5000); /* it was not seen yet */
         assert_int_equal(visible_after_us(h, 5), 200);
+        assert_int_equal(naps, 0);
         close(follower);
         assert_int_equal(visible_after_us(h, 6), 200);
     } else {
@@ -187,10 +209,12 @@ static void it_flushes_less_often_while_nobody_waits_for_images(void **state)
             assert_int_equal(visible_after_us(h, id), 200);
     }
     assert_int_equal(visible_after_us(h, 7), unread_us);
+    assert_int_equal(naps_after(h, 8), follower >= 0);
+    assert_int_equal(visible_after_us(h, 9), unread_us);
     sluice_clock_fake_advance(&h->clock, 20 * SLUICE_NS_PER_MS);
-    assert_int_equal(visible_after_us(h, 8), 0); /* after a pause at once */
+    assert_int_equal(visible_after_us(h, 10), 0); /* after a pause at once */
     harness_close(h);
-    harness_counts(h, 9, 91, 0, 0);
+    harness_counts(h, 11, 89, 0, 0);
     harness_free(h);
 }
 
