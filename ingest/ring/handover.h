@@ -52,8 +52,7 @@ void sluice_handover_close(struct sluice_handover *handover);
 void sluice_handover_push(struct sluice_handover *handover, uint32_t slot);
 void sluice_handover_push_work(struct sluice_handover *handover, uint32_t slot);
 
-/* Source only, before it runs out of slots: ends a nap of the writer's. One that begins at the same
- * moment may be missed. */
+/* Source only, after a push and before it runs out of slots: ends a nap of the writer's. */
 static inline void sluice_handover_hurry(struct sluice_handover *handover)
 {
     sluice_wake_signal(&handover->nap);
@@ -79,8 +78,8 @@ static inline struct sluice_wake *sluice_handover_wake(struct sluice_handover *h
 {
     return handover->worker_count > 0 ? &handover->in.wakes[0] : &handover->direct_wake;
 }
-/* Writer only: sleeps for `ns` whatever is pushed, so that the source need not wake it for each;
- * shorter when it is hurried. */
+/* Writer only: sleeps for `ns` whatever is pushed meanwhile, so that the source need not wake it
+ * for each; shorter when it is hurried, and not at all when something waits already. */
 void sluice_handover_nap(struct sluice_handover *handover, int64_t ns);
 
 #endif

@@ -220,6 +220,6 @@ uint32_t sluice_slots_used(const struct sluice_slots *slots)
 
 bool sluice_slots_crowded(const struct sluice_slots *slots)
 {
-    return sluice_slots_used(slots) >= slots->data_count / CROWDED ||
+    return slots->in_burst || sluice_slots_used(slots) >= slots->data_count / CROWDED ||
            slots->bytes_used >= slots->bytes_max / CROWDED;
 }

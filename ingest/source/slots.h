@@ -62,7 +62,7 @@ uint32_t sluice_slots_take_control(struct sluice_slots *slots); /* or SLUICE_SLO
 /* A slot that the writer gave back: its message is released. */
 void sluice_slots_reclaim(struct sluice_slots *slots, uint32_t slot);
 uint32_t sluice_slots_used(const struct sluice_slots *slots);
-/* A quarter of them, or of the bytes they may hold. */
+/* A quarter of them, or of the bytes they may hold; or a burst, which may fill the arena. */
 bool sluice_slots_crowded(const struct sluice_slots *slots);
 
 #endif

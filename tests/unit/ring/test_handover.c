@@ -202,6 +202,19 @@ static void a_nap_ends_when_it_is_hurried_or_over(void **state)
     sluice_handover_close(&napper.handover);
 }
 
+/* Else the source may have no slot left to push and hurry it again. */
+static void no_nap_begins_over_what_waits(void **state)
+{
+    (void)state;
+    struct sluice_handover handover;
+    open_handover(&handover, 0);
+    sluice_handover_push_work(&handover, 0);
+    sluice_handover_hurry(&handover);
+    sluice_handover_nap(&handover, INT64_C(3600000000000));
+    EXPECT(&handover, 0);
+    sluice_handover_close(&handover);
+}
+
 static uint64_t next_random(uint64_t *seed)
 {
     *seed ^= *seed << 13;
@@ -293,6 +306,7 @@ int main(void)
         cmocka_unit_test(every_push_and_gift_wakes_whom_it_concerns),
         cmocka_unit_test(only_control_and_crowding_end_a_nap),
         cmocka_unit_test(a_nap_ends_when_it_is_hurried_or_over),
+        cmocka_unit_test(no_nap_begins_over_what_waits),
         cmocka_unit_test(any_play_keeps_the_order_of_the_source),
         cmocka_unit_test(each_failing_allocation_is_reported_and_leaks_nothing),
     };

@@ -261,6 +261,7 @@ static void the_arena_is_used_from_when_much_waits_until_nothing_does(void **sta
     const uint32_t third = accept_large(&slots);
     assert_true(sluice_slots_copy(&slots, third));
     sluice_slots_reclaim(&slots, much);
+    assert_true(sluice_slots_crowded(&slots)); /* the arena may be full soon */
     sluice_slots_reclaim(&slots, first);
     sluice_slots_reclaim(&slots, second);
     const uint32_t fourth = accept_large(&slots);
@@ -268,6 +269,7 @@ static void the_arena_is_used_from_when_much_waits_until_nothing_does(void **sta
     sluice_slots_reclaim(&slots, third);
     sluice_slots_reclaim(&slots, fourth);
     check_stays(&slots, accept_large(&slots));
+    assert_false(sluice_slots_crowded(&slots));
     close_with_arena(&slots);
 }
 
