@@ -18,6 +18,7 @@
 #include "core/clock.h"
 
 #define PROCESSES_MAX 8
+#define LEAVE_NS      (1 * SLUICE_NS_PER_S)
 
 void sluice_arguments_add(struct sluice_arguments *arguments, const char *text)
 {
@@ -138,12 +139,24 @@ void sluice_process_log(const struct sluice_process *process, char *text, size_t
     read_text(process->log_fd, true, text, bytes);
 }
 
+/* With time to remove what it has outside its files: an ingest its feed, of 140 MB of memory. */
+static void end(struct sluice_process *process)
+{
+    const struct sluice_clock *clock = sluice_clock_system();
+    const int64_t deadline_ns = sluice_now_ns(clock) + LEAVE_NS;
+    struct pollfd fd = {.fd = process->pid_fd, .events = POLLIN};
+    int64_t left_ns = process->pid_fd >= 0 ? LEAVE_NS : 0;
+    kill(process->pid, left_ns > 0 ? SIGTERM : SIGKILL);
+    while (left_ns > 0 && poll(&fd, 1, (int)(left_ns / SLUICE_NS_PER_MS) + 1) < 0)
+        left_ns = deadline_ns - sluice_now_ns(clock);
+    kill(process->pid, SIGKILL);
+    reap(process);
+}
+
 void sluice_process_close(struct sluice_process *process)
 {
-    if (process->pid > 0 && !process->done) {
-        kill(process->pid, SIGKILL);
-        reap(process);
-    }
+    if (process->pid > 0 && !process->done)
+        end(process);
     const int fds[] = {process->pid_fd, process->out_fd, process->log_fd};
     for (size_t i = 0; process->pid != 0 && i < sizeof(fds) / sizeof(fds[0]); i++) {
         if (fds[i] >= 0) {

@@ -51,7 +51,7 @@ int sluice_process_code(const struct sluice_process *process);
 void sluice_process_out(const struct sluice_process *process, char *text, size_t bytes);
 void sluice_process_log(const struct sluice_process *process, char *text, size_t bytes);
 
-/* Kills it if it still runs. */
+/* Ends it if it still runs: asked first, killed after a second. */
 void sluice_process_close(struct sluice_process *process);
 
 #endif
