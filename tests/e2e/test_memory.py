@@ -56,6 +56,7 @@ class Memory(e2e.Case):
               f"{first[1]} before", flush=True)
         return faults
 
+    @unittest.skipIf(SANITIZED, "a sanitizer has its own malloc")
     def test_a_steady_run_of_thousands_of_images_takes_no_page_faults(self):
         faults = self.faults_an_image(6000, "--detector", "s256", "--rate", "3000")
         self.assertLess(faults, STEADY)
