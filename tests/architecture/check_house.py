@@ -6,8 +6,9 @@
             there, and is written from the root ("core/error.h")
   licence   every source file begins with its SPDX line
   size      no source file is longer than 600 lines
+  links     what a page (*.md) links to in the tree is there
 
-check_house.py [--root DIR] [includes|licence|size]...   exit 1 and a list when something is wrong
+check_house.py [--root DIR] [includes|licence|size|links]...   exit 1 and a list when something is wrong
 check_house.py --self-test   plants one of each fault in a scratch tree: each has to be found
 """
 import argparse
@@ -24,6 +25,7 @@ C_SUFFIXES = {".c", ".h", ".def", ".cc", ".cpp", ".hpp"}
 SOURCE_SUFFIXES = C_SUFFIXES | {".py", ".sh", ".cmake", ".pml", ".yaml", ".yml", ".txt", ".awk"}
 SCRIPT_FOLDERS = {"scripts", ".ci"}  # files without a suffix
 SKIPPED = re.compile(r"^(\.(?!ci$)|build|X$|__pycache__$)")
+LINK = re.compile(r"\]\(([^()\s#:]+)(?:#[^()\s]*)?\)")  # neither an address nor only a heading
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:<([^>]+)>|"([^"]+)"|(\S+))')
 
 
@@ -134,7 +136,16 @@ def check_size(root, _rooms):
     return found
 
 
-CHECKS = {"includes": check_includes, "licence": check_licence, "size": check_size}
+def check_links(root, _rooms):
+    return [f"{path}:{number}: \"{link}\" is not there"
+            for path in files_below(root) if path.suffix == ".md"
+            for number, line in enumerate(lines_of(root, path), 1)
+            for link in LINK.findall(line)
+            if not (root / path.parent / link).exists()]
+
+
+CHECKS = {"includes": check_includes, "licence": check_licence, "size": check_size,
+          "links": check_links}
 
 # path: (text, the one complaint that must come, or None)
 PLANTED = {
@@ -164,6 +175,9 @@ PLANTED = {
     "cmake/bare.cmake": ("# x\n", "cmake/bare.cmake:1: no \"SPDX"),
     "core/long.c": (f"/* {LICENCE} */\n" + "\n" * 600, "core/long.c:601: 601 lines"),
     "core/limit.c": (f"/* {LICENCE} */\n" + "\n" * 599, None),
+    "docs/page.md": ("[there](../core/error.h), [far](https://example.org/x), [below](#below)\n"
+                     "[heading](page.md#x) and [lost](results/none.json)\n",
+                     "docs/page.md:2: \"results/none.json\" is not there"),
     "build-x/skipped.c": ("#include <hdf5.h>\n", None),
 }
 
