@@ -18,6 +18,7 @@
 #include "bench/pipeline/report.h"
 #include "cli/bench_options.h"
 #include "cli/bench_targets.h"
+#include "cli/signals.h"
 #include "cli/verbs.h"
 
 #define PROGRAM "/proc/self/exe"
@@ -159,9 +160,7 @@ static int measure(const struct sluice_bench_options *options)
     struct sluice_bench_results results;
     struct sluice_figures figures = {0};
     struct sluice_error error = {0};
-    const struct sigaction action = {.sa_handler = on_signal};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    sluice_catch_ends(on_signal);
     table = options->json != NULL && strcmp(options->json, "-") == 0 ? stderr : stdout;
     print_start(&options->bench);
     const enum sluice_status status = measure_all(options, &results, &figures, &error);

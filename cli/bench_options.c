@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/bench_targets.h"
 #include "cli/verbs.h"
 
 #define IMAGES_MAX     UINT64_C(1000000000)
@@ -67,7 +68,7 @@ const struct option sluice_options_bench[] = {
     {"python", required_argument, NULL, OPTION_PYTHON},
     {"no-python", no_argument, NULL, OPTION_NO_PYTHON},
     {"targets", no_argument, NULL, OPTION_TARGETS},
-    {"kernels", no_argument, NULL, OPTION_KERNELS},
+    {"kernels", optional_argument, NULL, OPTION_KERNELS},
     {"codec-library", required_argument, NULL, OPTION_CODEC_LIBRARY},
     {"compare", required_argument, NULL, OPTION_COMPARE},
     {"all", no_argument, NULL, OPTION_ALL},
@@ -85,7 +86,7 @@ static void print_help(void)
     puts(
         "usage: sluice bench [OPTION]...\n"
         "       sluice bench --targets [OPTION]...\n"
-        "       sluice bench --kernels [OPTION]...\n"
+        "       sluice bench --kernels[=K] [OPTION]...\n"
         "       sluice bench --compare BEFORE.json AFTER.json [--all]\n"
         "\n"
         "Measures `sluice ingest` on this machine against floors and peers in the same run: a\n"
@@ -115,9 +116,10 @@ static void print_help(void)
         "  --targets         everything that the table of targets needs, and the table; three of\n"
         "                    its sets in memory (--tmpfs), too: twelve minutes, seven with\n"
         "                    --repeat 3; --set, --mode and --rate do not matter\n"
-        "  --kernels         only single kernels: bslz4 beside memcpy, the stock HDF5 filter and\n"
-        "                    --codec-library; decoding with statistics beside h5py + numpy; the\n"
-        "                    ring beside ck_ring\n"
+        "  --kernels[=K]     only single kernels, all or one. codec: bslz4 beside memcpy, the\n"
+        "                    stock HDF5 filter and --codec-library; statistics: decoding with\n"
+        "                    them beside h5py + numpy; ring: hand-over beside ck_ring; record:\n"
+        "                    index and columns of an image, written into a data file\n"
         "  --codec-library F a shared library with bshuf_compress_lz4 and bshuf_decompress_lz4\n"
         "  --compare A B     two results figure by figure: ratios within a run and targets; "
         "--all:\n"
@@ -259,7 +261,9 @@ static bool take_task(struct sluice_bench_options *options, int code)
         return true;
     case OPTION_KERNELS:
         options->kernels = true;
-        return true;
+        options->kernel = optarg;
+        return optarg == NULL || sluice_bench_has_kernel(optarg) ||
+               bad("kernels", "nothing, or codec, statistics, ring or record");
     case OPTION_COMPARE:
         options->before = optarg;
         return true;

@@ -11,6 +11,7 @@ struct sluice_bench_options {
     const char *json;
     const char *receive, *endpoint, *file; /* it is a child of its own */
     const char *codec_library;
+    const char *kernel;         /* of sluice_bench_kernels; NULL: all */
     const char *before, *after; /* of --compare; NULL: measure */
     bool targets, kernels, all, no_python;
 };

@@ -125,19 +125,29 @@ enum sluice_status sluice_bench_target_cases(struct sluice_bench_results *result
     return run_memory(results, on_case, error);
 }
 
+static const struct {
+    const char *name, *what;
+    enum sluice_status (*run)(const struct sluice_kernel_settings *settings,
+                              struct sluice_figures *figures, struct sluice_error *error);
+} kernels[] = {{"codec", "bslz4", sluice_kernels_codec},
+               {"statistics", "decoding with statistics", sluice_kernels_statistics},
+               {"ring", "hand-over through rings", sluice_kernels_handover},
+               {"record", "the record of an image", sluice_kernels_record}};
+#define KERNEL_COUNT (sizeof(kernels) / sizeof(kernels[0]))
+
+bool sluice_bench_has_kernel(const char *name)
+{
+    for (size_t i = 0; i < KERNEL_COUNT; i++)
+        if (strcmp(kernels[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 enum sluice_status sluice_bench_kernels(const struct sluice_bench_options *options,
                                         const struct sluice_bench_results *results,
                                         struct sluice_figures *figures, FILE *table,
                                         struct sluice_error *error)
 {
-    typedef enum sluice_status kernel(const struct sluice_kernel_settings *settings,
-                                      struct sluice_figures *figures, struct sluice_error *error);
-    static const struct {
-        const char *name;
-        kernel *run;
-    } kernels[] = {{"bslz4", sluice_kernels_codec},
-                   {"decoding with statistics", sluice_kernels_statistics},
-                   {"hand-over through rings", sluice_kernels_handover}};
     const struct sluice_bench_settings *bench = &options->bench;
     char counts[4096];
     const bool captured =
@@ -147,7 +157,8 @@ enum sluice_status sluice_bench_kernels(const struct sluice_bench_options *optio
         .codec_library = options->codec_library,
         .python = bench->python,
         .python_reason = bench->python_reason,
-        .scratch = results->scratch.path,
+        .scratch = results->scratch.folder.files,
+        .directory = bench->directories[0],
         .repeat = bench->quick                    ? 1
                   : bench->repeat > KERNEL_ROUNDS ? bench->repeat
                                                   : KERNEL_ROUNDS,
@@ -159,9 +170,12 @@ enum sluice_status sluice_bench_kernels(const struct sluice_bench_options *optio
     fprintf(table, "\nkernels (%s of %s), one core, %u rounds in turn; a ratio above 1: faster\n",
             bench->quick ? "1M images" : "16M images", captured ? "real counts" : "made counts",
             settings.repeat);
-    for (size_t i = 0; status == SLUICE_OK && i < sizeof(kernels) / sizeof(kernels[0]); i++) {
+    for (size_t i = 0; status == SLUICE_OK && i < KERNEL_COUNT; i++) {
         const uint32_t first = figures->count;
-        sluice_bench_progress("kernels: %s", kernels[i].name);
+        if (!options->targets && options->kernel != NULL &&
+            strcmp(options->kernel, kernels[i].name) != 0)
+            continue;
+        sluice_bench_progress("kernels: %s", kernels[i].what);
         status = kernels[i].run(&settings, figures, error);
         sluice_figures_print(table, figures, first);
     }

@@ -11,7 +11,8 @@
 #include "bench/pipeline/pipeline.h"
 #include "cli/bench_options.h"
 
-/* Codec, statistics and hand-over; figures are added and printed. */
+/* All kernels, or the one of --kernels=K; figures are added and printed. */
+bool sluice_bench_has_kernel(const char *name);
 enum sluice_status sluice_bench_kernels(const struct sluice_bench_options *options,
                                         const struct sluice_bench_results *results,
                                         struct sluice_figures *figures, FILE *table,

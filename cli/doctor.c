@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/settings.h"
+#include "cli/signals.h"
 #include "cli/verbs.h"
 
 static volatile sig_atomic_t stop;
@@ -114,7 +115,6 @@ static bool take(struct options *options, int code)
 static int look(const struct options *options, struct sluice_config *config)
 {
     static struct sluice_checks checks; /* too large for a stack */
-    const struct sigaction action = {.sa_handler = on_signal};
     const struct sluice_doctor doctor = {
         .config = config,
         .root = options->root != NULL ? options->root : "",
@@ -122,8 +122,7 @@ static int look(const struct options *options, struct sluice_config *config)
         .stop = &stop,
         .checks = &checks,
     };
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    sluice_catch_ends(on_signal);
     for (size_t i = 0; i < options->directory_count; i++)
         config->writer.directories[i] = options->directories[i];
     if (options->directory_count > 0)

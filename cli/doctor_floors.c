@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "bench/pipeline/disk.h"
+#include "bench/pipeline/folder.h"
 #include "bench/pipeline/round.h"
 #include "bench/pipeline/sets.h"
 #include "cli/doctor.h"
@@ -22,17 +23,16 @@
 #include "core/codec/codec.h"
 #include "core/file.h"
 
-#define GB              1e9
-#define MIB             (UINT64_C(1) << 20)
-#define COPY_BYTES      (64 * MIB) /* out of any cache */
-#define DISK_BYTES      (1024 * MIB)
-#define QUICK_BYTES     (16 * MIB)
-#define FREE_SHARE      8 /* at most an eighth of the free space */
-#define REPEATS         3
-#define SYNCS           50
-#define RECEIVE_IMAGES  3000
-#define RECEIVE_SET     "r500k1"
-#define DIRECTORY_BYTES 4096
+#define GB             1e9
+#define MIB            (UINT64_C(1) << 20)
+#define COPY_BYTES     (64 * MIB) /* out of any cache */
+#define DISK_BYTES     (1024 * MIB)
+#define QUICK_BYTES    (16 * MIB)
+#define FREE_SHARE     8 /* at most an eighth of the free space */
+#define REPEATS        3
+#define SYNCS          50
+#define RECEIVE_IMAGES 3000
+#define RECEIVE_SET    "r500k1"
 
 #define say(...) sluice_check_say(doctor->checks, __VA_ARGS__)
 #define OK       SLUICE_CHECK_OK
@@ -217,22 +217,22 @@ static void measure_sync(const struct sluice_doctor *doctor, const char *directo
 static void measure_directory(const struct sluice_doctor *doctor, const char *directory,
                               bool receive)
 {
-    char folder[DIRECTORY_BYTES], path[DIRECTORY_BYTES + 16];
-    if ((size_t)snprintf(folder, sizeof folder, "%s/.sluice-doctor.XXXXXX", directory) >=
-            sizeof folder ||
-        mkdtemp(folder) == NULL) {
-        say(SLUICE_CHECK_FAILED, "disk rate", "%s cannot be written: %s", directory,
-            strerror(errno));
+    struct sluice_bench_folder folder;
+    struct sluice_error error = {0};
+    char path[SLUICE_BENCH_FOLDER_BYTES + 16];
+    sluice_bench_folder_sweep(directory, stderr);
+    if (sluice_bench_folder_make(&folder, directory, &error) != SLUICE_OK) {
+        say(SLUICE_CHECK_FAILED, "disk rate", "%s", error.message);
         return;
     }
     if (receive)
-        measure_receiving(doctor, folder);
-    snprintf(path, sizeof path, "%s/floor", folder);
+        measure_receiving(doctor, folder.files);
+    snprintf(path, sizeof path, "%s/floor", folder.files);
     if (*doctor->stop == 0)
         measure_disk(doctor, directory, path);
     if (*doctor->stop == 0)
         measure_sync(doctor, directory, path);
-    sluice_round_remove(folder, true);
+    sluice_bench_folder_remove(&folder);
 }
 
 void sluice_doctor_floors(const struct sluice_doctor *doctor)

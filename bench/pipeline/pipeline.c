@@ -91,12 +91,10 @@ static enum sluice_status make_scratch(struct sluice_bench_scratch *scratch,
     for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
         if (places[i] == NULL || access(places[i], W_OK | X_OK) != 0)
             continue;
-        const int length = snprintf(scratch->path, sizeof(scratch->path),
-                                    "%s/sluice-bench-data-XXXXXX", places[i]);
-        if ((size_t)length < sizeof(scratch->path) && mkdtemp(scratch->path) != NULL)
+        sluice_bench_folder_sweep(places[i], stderr);
+        if (sluice_bench_folder_make(&scratch->folder, places[i], error) == SLUICE_OK)
             return SLUICE_OK;
     }
-    scratch->path[0] = '\0';
     return sluice_error_set(error, SLUICE_IO,
                             "no directory for messages: tried $TMPDIR, /dev/shm and /tmp");
 }
@@ -117,7 +115,7 @@ static enum sluice_status folder_of(struct sluice_bench_results *results,
     const struct sluice_set_wish wish = {settings->replay, settings->made, settings->quick};
     sluice_bench_progress("%s: making its messages", set->name);
     const enum sluice_status status = sluice_bench_set_prepare(
-        set, scratch->path, &wish, &scratch->folders[scratch->count], error);
+        set, scratch->folder.files, &wish, &scratch->folders[scratch->count], error);
     if (status != SLUICE_OK)
         return status;
     *folder = &scratch->folders[scratch->count];
@@ -217,20 +215,18 @@ static enum sluice_status run_in_directory(struct sluice_bench_results *results,
                                            struct sluice_error *error)
 {
     const struct sluice_bench_settings *settings = results->settings;
-    char directory[3000];
-    const int length =
-        snprintf(directory, sizeof(directory), "%s/sluice-bench-XXXXXX", result->plan.directory);
-    if ((size_t)length >= sizeof(directory) || mkdtemp(directory) == NULL)
-        return sluice_error_errno(error, SLUICE_IO, errno, "cannot make a directory in %s",
-                                  result->plan.directory);
+    struct sluice_bench_folder place;
+    enum sluice_status status = sluice_bench_folder_make(&place, result->plan.directory, error);
+    if (status != SLUICE_OK)
+        return status;
     struct sluice_round_settings round = {
         .program = settings->program,
         .other = settings->other,
         .python = settings->python,
         .set = result->plan.set,
         .replay = folder->path,
-        .directory = directory,
-        .scratch = results->scratch.path,
+        .directory = place.files,
+        .scratch = results->scratch.folder.files,
         .images = result->plan.images,
         .rate_hz = result->plan.rate_hz,
         .watch = result->plan.watch,
@@ -239,8 +235,8 @@ static enum sluice_status run_in_directory(struct sluice_bench_results *results,
         .stop = settings->stop,
     };
     memcpy(round.ingest_keys, settings->ingest_keys, sizeof(round.ingest_keys));
-    const enum sluice_status status = run_rounds(results, &round, result, error);
-    sluice_round_remove(directory, true);
+    status = run_rounds(results, &round, result, error);
+    sluice_bench_folder_remove(&place);
     return status;
 }
 
@@ -333,6 +329,8 @@ enum sluice_status sluice_bench_open(const struct sluice_bench_settings *setting
 {
     *results = (struct sluice_bench_results){.settings = settings, .all_valid = true};
     sluice_machine_look(&results->machine);
+    for (uint32_t d = 0; d < settings->directory_count; d++)
+        sluice_bench_folder_sweep(settings->directories[d], stderr);
     results->cases = calloc(SLUICE_BENCH_CASES_MAX, sizeof(*results->cases));
     if (results->cases == NULL)
         return sluice_error_set(error, SLUICE_NO_MEMORY, "no memory for the results");
@@ -355,7 +353,6 @@ void sluice_bench_results_close(struct sluice_bench_results *results)
     for (uint32_t i = 0; i < results->case_count; i++)
         free(results->cases[i].rounds);
     free(results->cases);
-    if (results->scratch.path[0] != '\0')
-        sluice_round_remove(results->scratch.path, true);
+    sluice_bench_folder_remove(&results->scratch.folder);
     *results = (struct sluice_bench_results){0};
 }

@@ -6,6 +6,7 @@
 #ifndef SLUICE_BENCH_PIPELINE_PIPELINE_H
 #define SLUICE_BENCH_PIPELINE_PIPELINE_H
 
+#include "bench/pipeline/folder.h"
 #include "bench/pipeline/machine.h"
 #include "bench/pipeline/round.h"
 
@@ -65,7 +66,7 @@ struct sluice_bench_case {
 
 /* Folders of messages that are made once a run, below one directory that is removed at the end. */
 struct sluice_bench_scratch {
-    char path[2048];
+    struct sluice_bench_folder folder;
     struct sluice_set_folder folders[SLUICE_BENCH_SETS_MAX];
     const struct sluice_bench_set *sets[SLUICE_BENCH_SETS_MAX];
     uint32_t count;
@@ -83,8 +84,8 @@ struct sluice_bench_results {
 /* Called after each case. */
 typedef void sluice_bench_on_case(const struct sluice_bench_case *result);
 
-/* Begins: looks at the machine, makes room. Close frees and removes everything, also after an
- * error. */
+/* Begins: looks at the machine, removes what killed runs have left, makes room. Close frees and
+ * removes everything, also after an error. */
 enum sluice_status sluice_bench_open(const struct sluice_bench_settings *settings,
                                      struct sluice_bench_results *results,
                                      struct sluice_error *error);

@@ -31,6 +31,7 @@ static void run_child(const struct sluice_process *process, const char *program,
 {
     static const char problem[] = "cannot start the program\n";
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    signal(SIGHUP, SIG_IGN); /* a terminal that goes: the parent ends us, with time to clean up */
     if (dup2(process->out_fd, STDOUT_FILENO) >= 0 && dup2(process->log_fd, STDERR_FILENO) >= 0) {
         execv(program, arguments);
     }

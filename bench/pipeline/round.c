@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/pipeline/folder.h"
 #include "bench/pipeline/probe.h"
 #include "bench/pipeline/round_run.h"
 #include "bench/pipeline/watch.h"
@@ -47,24 +47,6 @@ static enum sluice_status check_space(const struct sluice_round_settings *settin
     return SLUICE_OK;
 }
 
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
-{
-    (void)info;
-    (void)kind;
-    if (where->level > 0) {
-        remove(path);
-    }
-    return 0;
-}
-
-void sluice_round_remove(const char *directory, bool itself)
-{
-    nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    if (itself) {
-        rmdir(directory);
-    }
-}
-
 /* The next round finds neither our dirty pages nor a disk that still works for this one. */
 static void settle(const struct sluice_round_run *run)
 {
@@ -74,7 +56,7 @@ static void settle(const struct sluice_round_run *run)
         unlink(run->stamps);
     if (run->passages[0] != '\0')
         unlink(run->passages);
-    sluice_round_remove(directory, false);
+    sluice_bench_empty(directory, false);
     const int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0) {
         syncfs(fd);

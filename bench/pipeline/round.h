@@ -89,7 +89,4 @@ bool sluice_round_sender_bound(const struct sluice_round *round);
 /* The host did not move processors during either of them or in between: they may be compared. */
 bool sluice_round_comparable(const struct sluice_round *a, const struct sluice_round *b);
 
-/* Removes what is in a directory, and the directory too when `itself`. */
-void sluice_round_remove(const char *directory, bool itself);
-
 #endif

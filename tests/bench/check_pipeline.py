@@ -7,6 +7,7 @@ import copy
 import glob
 import json
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -171,7 +172,7 @@ def check_targets(directory):
         result = json.load(text)
     figures = {f["name"]: f for f in result["figures"]}
     assert len(figures) == len(result["figures"]), "names are unique"
-    assert len(result["targets"]) == 27
+    assert len(result["targets"]) == 28
     for target in result["targets"]:
         figure = figures.get(target["figure"])
         expected = "skipped"
@@ -183,11 +184,25 @@ def check_targets(directory):
             assert figure["target"] and figure["better"] == target["better"], figure
         assert target["verdict"] == expected and target["work"] in done.stdout, target
     measured = [t["work"] for t in result["targets"] if t["verdict"] != "skipped"]
-    assert len(measured) >= (23 if result["python"] else 20), measured
+    assert len(measured) >= (24 if result["python"] else 21), measured
     for figure in result["figures"]:
         assert figure["min"] <= figure["median"] <= figure["max"] and figure["rounds"] >= 1, figure
     check_memory(directory, done, result)
     return file, result
+
+
+def check_kernel(directory):
+    """One kernel by itself; its figures add up."""
+    done = run("--kernels=record", "--quick", "--no-python", "--json", "-", directory=directory)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    values = {f["name"]: f["median"] for f in result["figures"]}
+    assert values and all(name.startswith("kernel/record/") for name in values), values
+    for name in ("one channel", "three channels, user data", "flushed by itself"):
+        total, *parts = (values[f"kernel/record/{name}/{part}"]
+                         for part in ("cpu_us_per_image", "append_cpu_us", "flush_cpu_us"))
+        assert near(total, sum(parts)) and min(parts) > 0, values
+    assert os.listdir(directory) == []
 
 
 def check_memory(directory, done, result):
@@ -253,39 +268,96 @@ def check_usage():
                   ["--rate", "101%"], ["--rate", "10x"], ["--receive", "drop"], ["--file", "x"],
                   ["--receive", "files", "--images", "1", "--endpoint", "x"],
                   ["--directory", "/no/such"], ["--compare", "x"], ["--all"],
-                  ["--codec-library", "/no/such.so"], ["--made", "--replay", "."], ["word"]):
+                  ["--codec-library", "/no/such.so"], ["--kernels=none"], ["--made", "--replay", "."], ["word"]):
         done = run(*wrong)
         assert done.returncode == 2 and done.stderr and not done.stdout, wrong
     assert run("--help").returncode == 0 and "r500k3" in run("--list").stdout
 
 
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as text:
+        return text.read().split()
+
+
 def feeds_of_children(pid):
     """What ingests that it started share with live readers."""
-    with open(f"/proc/{pid}/task/{pid}/children") as children:
-        return [feed for child in children.read().split()
-                for feed in glob.glob(f"/dev/shm/sluice-live-{child}-*")]
+    return [feed for child in children(pid) for feed in glob.glob(f"/dev/shm/sluice-live-{child}-*")]
 
 
-def check_stopped(directory):
-    """A signal ends it with nothing left behind, in shared memory neither."""
-    place = os.path.join(directory, "stopped")
-    os.mkdir(place)
+def start_long(place):
+    """A benchmark that goes on for a while, in a process group of its own, until an ingest of it
+    has its feed."""
+    os.makedirs(place, exist_ok=True)
     command = [BIN, "bench", "--set", "64x64", "--mode", "burst", "--no-python", "--images",
                "50000", "--repeat", "20", "--directory", place]
     bench = subprocess.Popen(command, env=dict(os.environ, TMPDIR=place), text=True,
-                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+                             start_new_session=True, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.PIPE)
     feeds = []
     deadline = time.monotonic() + 60
     while not feeds and bench.poll() is None and time.monotonic() < deadline:
         time.sleep(0.005)
         feeds = feeds_of_children(bench.pid) if bench.poll() is None else []
-    bench.terminate()
-    said = bench.communicate(timeout=60)[1]
-    assert bench.returncode == 1 and "stopped by a signal" in said, said
-    os.rmdir(place)  # which is empty
-    assert not any(os.path.exists(feed) for feed in feeds), feeds
     if not feeds:
         print("SKIP: no feed for live readers was seen before the signal")
+    return bench, feeds
+
+
+def check_stopped(directory):
+    """A signal ends it with nothing left behind, in shared memory neither: to it alone, or to all
+    of its processes, as a terminal sends it when it is closed."""
+    place = os.path.join(directory, "stopped")
+    for number, send in ((signal.SIGTERM, os.kill), (signal.SIGINT, os.kill),
+                         (signal.SIGHUP, os.killpg)):
+        bench, feeds = start_long(place)
+        send(bench.pid, number)
+        said = bench.communicate(timeout=60)[1]
+        assert bench.returncode == 1 and "stopped by a signal" in said, (number, said)
+        os.rmdir(place)  # which is empty
+        assert not any(os.path.exists(feed) for feed in feeds), feeds
+
+
+def folders(place):
+    return glob.glob(os.path.join(place, "sluice-bench-*"))
+
+
+def gone(pid):
+    """No such process, or one that only waits for its parent to take note."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as text:
+            return text.read().rpartition(")")[2].split()[0] in "ZX"
+    except FileNotFoundError:
+        return True
+
+
+def check_killed(directory):
+    """What a killed one left is removed by the next one in the same directory, with a word; what
+    another one uses is not, nor is a folder that only has such a name."""
+    place = os.path.join(directory, "killed")
+    killed, _ = start_long(place)
+    left, pids = folders(place), children(killed.pid)
+    killed.kill()
+    killed.communicate(timeout=60)
+    assert len(left) == 2 and folders(place), "messages and files"
+    deadline = time.monotonic() + 60
+    while not all(gone(pid) for pid in pids) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert all(gone(pid) for pid in pids), "children end with it"
+    other = os.path.join(place, "sluice-bench-others")
+    os.mkdir(other)
+    living, _ = start_long(place)
+    used = [path for path in folders(place) if path not in left + [other]]
+    assert len(used) == 2 and not any(os.path.exists(path) for path in left), (left, used)
+    done = run("--quick", "--made", "--set", "64x64", "--mode", "burst", "--no-python",
+               directory=place)
+    assert done.returncode == 0 and "killed" not in done.stderr, done.stderr
+    assert living.poll() is None and all(os.path.isdir(path) for path in used)
+    living.terminate()
+    said = living.communicate(timeout=60)[1]
+    for path in left:
+        assert f"removed what a killed benchmark left: {path}" in said, said
+    os.rmdir(other)
+    os.rmdir(place)  # which is empty
 
 
 def main():
@@ -295,7 +367,9 @@ def main():
         check_rates(directory)
         check_faults(directory)
         check_stopped(directory)
+        check_killed(directory)
         check_peers(directory)
+        check_kernel(directory)
         check_compare(directory, *check_targets(directory))
 
 
