@@ -62,6 +62,26 @@ static void put_counts(struct sluice_json *json, const struct sluice_summary *su
     sluice_json_put_uint(json, "images_failed", summary->image_failures);
 }
 
+static void put_io(struct sluice_json *json, const struct sluice_summary *summary)
+{
+    const struct sluice_summary_io *io = &summary->io;
+    sluice_json_key(json, "io");
+    if (!summary->has_io) {
+        sluice_json_null(json);
+        return;
+    }
+    sluice_json_object_begin(json);
+    sluice_json_put_uint(json, "direct_pieces", io->direct_pieces);
+    sluice_json_put_uint(json, "direct_bytes", io->direct_bytes);
+    sluice_json_put_uint(json, "cached_pieces", io->cached_pieces);
+    sluice_json_put_uint(json, "cached_bytes", io->cached_bytes);
+    sluice_json_put_uint(json, "spilled_pieces", io->spilled_pieces);
+    sluice_json_put_uint(json, "spilled_bytes", io->spilled_bytes);
+    sluice_json_put_uint(json, "spills_held", io->spills_held);
+    sluice_json_put_uint(json, "waits", io->waits);
+    sluice_json_object_end(json);
+}
+
 void sluice_summary_json(const struct sluice_summary *summary, struct sluice_json *json)
 {
     sluice_json_object_begin(json);
@@ -81,6 +101,7 @@ void sluice_summary_json(const struct sluice_summary *summary, struct sluice_jso
     sluice_json_put_double(json, "p99", summary->latency_p99_ms);
     sluice_json_put_double(json, "max", summary->latency_max_ms);
     sluice_json_object_end(json);
+    put_io(json, summary);
     sluice_json_put_text(json, "master", summary->master);
     sluice_json_key(json, "files");
     sluice_json_array_begin(json);

@@ -17,6 +17,15 @@ struct sluice_range {
     uint64_t first, last; /* both belong to it; 0-based image ids */
 };
 
+/* Which way the bytes of images went; a piece is a MiB at most. */
+struct sluice_summary_io {
+    uint64_t direct_pieces, direct_bytes;   /* past the page cache */
+    uint64_t cached_pieces, cached_bytes;   /* through it */
+    uint64_t spilled_pieces, spilled_bytes; /* through it, because the disk was behind */
+    uint64_t spills_held;                   /* pieces that waited, because the cache was slow */
+    uint64_t waits;                         /* for the disk to take a piece */
+};
+
 struct sluice_summary {
     uint64_t series_id;
     char name[SLUICE_NAME_BYTES * 4];
@@ -29,7 +38,9 @@ struct sluice_summary {
     double seconds;     /* first image received until last image visible */
     double cpu_seconds; /* of the process, since its start */
     double latency_p50_ms, latency_p99_ms, latency_max_ms; /* NaN: nothing became visible */
-    struct sluice_range *lost_ranges;                      /* owned, ascending */
+    bool has_io;                                           /* false: HDF5's own driver wrote */
+    struct sluice_summary_io io;
+    struct sluice_range *lost_ranges; /* owned, ascending */
     size_t lost_range_count;
     char *master; /* absolute path, owned; NULL: no file was made */
     char **files; /* absolute paths of the data files, owned */

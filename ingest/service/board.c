@@ -220,6 +220,20 @@ static void put_errors(struct sluice_json *json, const struct sluice_counters *c
     sluice_json_array_end(json);
 }
 
+/* Of all series: which way the bytes of images went. */
+static void put_io(struct sluice_json *json, const struct sluice_counters *counters)
+{
+    sluice_json_key(json, "io");
+    sluice_json_object_begin(json);
+    sluice_json_put_uint(json, "direct_bytes",
+                         sluice_counter_get(counters, SLUICE_COUNTER_WRITER_DIRECT_BYTES));
+    sluice_json_put_uint(json, "cached_bytes",
+                         sluice_counter_get(counters, SLUICE_COUNTER_WRITER_CACHED_BYTES));
+    sluice_json_put_uint(json, "spilled_bytes",
+                         sluice_counter_get(counters, SLUICE_COUNTER_WRITER_SPILLED_BYTES));
+    sluice_json_object_end(json);
+}
+
 static void put_program(struct sluice_json *json, const struct sluice_board *board,
                         const struct sluice_board_more *more)
 {
@@ -232,6 +246,7 @@ static void put_program(struct sluice_json *json, const struct sluice_board *boa
                          sluice_counter_get(counters, SLUICE_COUNTER_SOURCE_SLOTS_USED));
     const uint64_t free_bytes = sluice_counter_get(counters, SLUICE_COUNTER_WRITER_FREE_SPACE);
     put_uint_or_null(json, "free_bytes", free_bytes != 0, free_bytes); /* 0: nobody has looked */
+    put_io(json, counters);
     sluice_json_put_text(json, "instance", more->instance);
     sluice_json_put_text(json, "version", more->version);
     sluice_json_put_double(

@@ -506,6 +506,16 @@ void sluice_direct_tell_visible(struct sluice_direct *direct)
         sluice_feed_flushed(&direct->stages.feed, file->slot);
 }
 
+struct sluice_driver_counts sluice_direct_counts(const struct sluice_direct *direct)
+{
+    struct sluice_driver_counts counts = {.waits = 0};
+    if (direct == NULL)
+        return counts;
+    counts = direct->stages.counts;
+    counts.held = direct->stages.spill.held;
+    return counts;
+}
+
 static struct direct_file *find(struct sluice_direct *direct, int descriptor)
 {
     struct direct_file *file = direct->files;

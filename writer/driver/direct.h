@@ -25,6 +25,7 @@
 #include <stdint.h>
 
 #include "core/error.h"
+#include "writer/driver/counts.h"
 #include "writer/driver/feed.h"
 
 struct sluice_direct;
@@ -77,6 +78,9 @@ void sluice_direct_wait(struct sluice_direct *direct);
 /* Waits until all that was lent is back, before the files are flushed: when its owner has to wait
  * for it. */
 void sluice_direct_recall(struct sluice_direct *direct);
+
+/* Which way payloads have gone, of all files; zeros without a driver. */
+struct sluice_driver_counts sluice_direct_counts(const struct sluice_direct *direct);
 
 /* The file as HDF5's drivers know it; NULL: none is open with this descriptor. See past.h. */
 H5FD_t *sluice_direct_file(struct sluice_direct *direct, int descriptor);

@@ -13,6 +13,7 @@ bool sluice_spill_may(struct sluice_spill *spill)
     if (spill->pause == 0)
         return true;
     spill->pause--;
+    spill->held++;
     return false;
 }
 

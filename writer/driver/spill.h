@@ -25,6 +25,7 @@ struct sluice_spill {
     unsigned pause;  /* pieces that still wait for the disk */
     unsigned next;   /* pause, if it is slow again; 0: the first */
     int64_t cost_ns; /* average */
+    uint64_t held;   /* pieces that waited in pauses */
 };
 
 /* Asked once for each piece that would have to wait. */

@@ -284,6 +284,7 @@ static void make_one_free(struct sluice_stages *stages)
         if (stages->stage[i].target != NULL)
             filling = stages->stage[i].target;
     }
+    stages->counts.waits += flying;
     if (flying)
         reap(stages, true);
     else
@@ -300,6 +301,7 @@ static struct sluice_stage *take_loan(struct sluice_stages *stages)
                 return &stages->loan[i];
             flying = flying || stages->loan[i].sent > 0;
         }
+        stages->counts.waits += flying;
         if (flying)
             reap(stages, true);
         else
@@ -358,6 +360,12 @@ static bool spills(struct sluice_stages *stages, const struct sluice_stage *stag
     return stages->in_flight >= limit && sluice_spill_may(&stages->spill);
 }
 
+static void count(struct sluice_way_count *way, size_t bytes)
+{
+    way->pieces++;
+    way->bytes += bytes;
+}
+
 /* Its pages are no other piece's: the kernel keeps what goes past the cache and what goes through
  * it apart by them. */
 static void spill_piece(struct sluice_stages *stages, struct sluice_target *target,
@@ -369,6 +377,7 @@ static void spill_piece(struct sluice_stages *stages, struct sluice_target *targ
     if (code != 0)
         note_fault(target, code);
     sluice_spill_took(&stages->spill, sluice_now_ns(clock) - begin_ns);
+    count(&stages->counts.spilled, stage->fill);
     release(stages, stage);
 }
 
@@ -386,11 +395,13 @@ static void send_piece(struct sluice_stages *stages, struct sluice_target *targe
         if (stage->loan == 0) /* what its buffer held before is nobody's */
             memset(stage->buffer + stage->fill, 0, stage->sent - stage->fill);
         tell_readers(stages, stage);
+        count(&stages->counts.direct, stage->fill);
         target->in_flight++;
         stages->in_flight++;
         request(stages, stage);
         return;
     }
+    count(&stages->counts.cached, stage->fill);
     int code = sluice_write_fully(target->fd, stage->data, stage->fill, stage->base);
     if (code != 0)
         note_fault(target, code);
@@ -427,6 +438,7 @@ static void write_large(struct sluice_stages *stages, struct sluice_target *targ
         const size_t rest = bytes - done;
         const size_t part = rest < SLUICE_STAGE_BYTES ? rest : SLUICE_STAGE_BYTES;
         const int code = sluice_write_fully(target->fd, data + done, part, position + done);
+        count(&stages->counts.cached, part);
         if (code != 0)
             note_fault(target, code);
         done += part;

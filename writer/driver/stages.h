@@ -21,6 +21,7 @@
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "writer/driver/counts.h"
 #include "writer/driver/feed.h"
 #include "writer/driver/spill.h"
 
@@ -64,6 +65,7 @@ struct sluice_stages {
     bool refusal_told;
     unsigned in_flight; /* of all targets */
     struct sluice_spill spill;
+    struct sluice_driver_counts counts; /* but `held`, which the spill counts */
     uint8_t *memory;
     _Atomic bool readers;       /* somebody follows: then nothing is lent, for it is not fed */
     struct sluice_feed feed;    /* owns the memory when it is open */

@@ -123,6 +123,24 @@ static void put_counts(struct sluice_summary *summary, const struct sluice_tally
     summary->bytes_written = tally->bytes_written;
 }
 
+/* Of this series: there is one at a time. */
+static void put_io(struct sluice_summary *summary, const struct sluice_open_series *series)
+{
+    const struct sluice_driver_counts *before = &series->ways;
+    const struct sluice_driver_counts now = sluice_sink_count_pieces(series->sink);
+    summary->has_io = series->sink->direct != NULL;
+    summary->io = (struct sluice_summary_io){
+        .direct_pieces = now.direct.pieces - before->direct.pieces,
+        .direct_bytes = now.direct.bytes - before->direct.bytes,
+        .cached_pieces = now.cached.pieces - before->cached.pieces,
+        .cached_bytes = now.cached.bytes - before->cached.bytes,
+        .spilled_pieces = now.spilled.pieces - before->spilled.pieces,
+        .spilled_bytes = now.spilled.bytes - before->spilled.bytes,
+        .spills_held = now.held - before->held,
+        .waits = now.waits - before->waits,
+    };
+}
+
 static void put_times(struct sluice_summary *summary, const struct sluice_open_series *series)
 {
     const struct sluice_histogram *latency = &series->latency;
@@ -175,6 +193,7 @@ struct sluice_summary *sluice_account_summary(const struct sluice_open_series *s
     summary->expected = series->next_id > number ? series->next_id : number;
     put_counts(summary, &series->tally, counts);
     put_times(summary, series);
+    put_io(summary, series);
     snprintf(summary->reason, sizeof(summary->reason), "%s", series->reason);
     struct ranges lost = find_lost(series, summary->expected);
     summary->lost_ranges = lost.items;

@@ -90,6 +90,7 @@ void sluice_flush(struct sluice_open_series *series)
         sluice_counter_set(sink->counters, SLUICE_COUNTER_WRITER_FLUSH_LAST,
                            (uint64_t)(now_ns - begin_ns));
         sluice_counter_add(sink->counters, SLUICE_COUNTER_WRITER_FLUSHES, 1);
+        sluice_sink_count_pieces(sink);
         for (uint32_t i = 0; i < series->open_count; i++)
             count_visible(series, series->open[i], now_ns);
         series->last_flush_ns = now_ns;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/log.h"
+#include "writer/driver/direct.h"
 #include "writer/layout/layout.h"
 #include "writer/sink/arm.h"
 
@@ -192,6 +193,7 @@ struct sluice_open_series *sluice_series_open(const struct sluice_sink *sink,
     series->arm = arm;
     take_number(series);
     series->serial = serial;
+    series->ways = sluice_direct_counts(sink->direct);
     series->open_real_ns = sink->clock->real_ns(sink->clock);
     name_channels(series);
     series->per_file = images_per_file(series);

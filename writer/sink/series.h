@@ -86,7 +86,8 @@ struct sluice_open_series {
     int64_t oldest_unflushed_ns, last_flush_ns;
 
     struct sluice_tally tally;
-    uint64_t next_id; /* highest written id + 1 */
+    struct sluice_driver_counts ways; /* before it */
+    uint64_t next_id;                 /* highest written id + 1 */
     bool has_first_arrival, complete;
     int64_t first_arrival_ns, last_visible_ns;
     struct sluice_histogram latency;

@@ -64,6 +64,20 @@ bool sluice_sink_unread(const struct sluice_sink *sink)
     return !told && sink->direct != NULL && sluice_direct_unread(sink->direct);
 }
 
+struct sluice_driver_counts sluice_sink_count_pieces(const struct sluice_sink *sink)
+{
+    const struct sluice_driver_counts counts = sluice_direct_counts(sink->direct);
+    sluice_counter_set(sink->counters, SLUICE_COUNTER_WRITER_DIRECT_PIECES, counts.direct.pieces);
+    sluice_counter_set(sink->counters, SLUICE_COUNTER_WRITER_DIRECT_BYTES, counts.direct.bytes);
+    sluice_counter_set(sink->counters, SLUICE_COUNTER_WRITER_CACHED_PIECES, counts.cached.pieces);
+    sluice_counter_set(sink->counters, SLUICE_COUNTER_WRITER_CACHED_BYTES, counts.cached.bytes);
+    sluice_counter_set(sink->counters, SLUICE_COUNTER_WRITER_SPILLED_PIECES, counts.spilled.pieces);
+    sluice_counter_set(sink->counters, SLUICE_COUNTER_WRITER_SPILLED_BYTES, counts.spilled.bytes);
+    sluice_counter_set(sink->counters, SLUICE_COUNTER_WRITER_SPILLS_HELD, counts.held);
+    sluice_counter_set(sink->counters, SLUICE_COUNTER_WRITER_PIECE_WAITS, counts.waits);
+    return counts;
+}
+
 uint64_t sluice_sink_free_space(const char *path)
 {
     struct statvfs space;

@@ -14,6 +14,7 @@
 #include "core/frame.h"
 #include "ingest/ring/events.h"
 #include "ingest/ring/pool.h"
+#include "writer/driver/counts.h"
 #include "writer/settings.h"
 
 #define SLUICE_SLOTS_A_SIGNAL 8
@@ -89,6 +90,9 @@ struct sluice_event *sluice_sink_event(const struct sluice_sink *sink, enum slui
 
 /* Nobody is known who waits for images: neither one who is sent notices of them nor a follower. */
 bool sluice_sink_unread(const struct sluice_sink *sink);
+
+/* Takes over into the counters which way payloads went, and says it. */
+struct sluice_driver_counts sluice_sink_count_pieces(const struct sluice_sink *sink);
 
 /* Free bytes where `path` lies; UINT64_MAX when that cannot be told. */
 uint64_t sluice_sink_free_space(const char *path);

@@ -49,6 +49,8 @@ static void a_full_line_has_every_documented_key_in_order(void **state)
     summary->latency_p50_ms = 0.5;
     summary->latency_p99_ms = 1.25;
     summary->latency_max_ms = 3;
+    summary->has_io = true;
+    summary->io = (struct sluice_summary_io){1, 2, 3, 4, 5, 6, 7, 8};
     summary->lost_ranges = calloc(2, sizeof *summary->lost_ranges);
     assert_non_null(summary->lost_ranges);
     summary->lost_ranges[0] = (struct sluice_range){2, 4};
@@ -68,6 +70,8 @@ static void a_full_line_has_every_documented_key_in_order(void **state)
         "\"images_foreign\":3,\"images_dropped\":7,\"images_failed\":8,\"bytes_received\":1000,"
         "\"bytes_written\":900,\"seconds\":1.5,\"cpu_seconds\":0.25,"
         "\"latency_ms\":{\"p50\":0.5,\"p99\":1.25,\"max\":3},"
+        "\"io\":{\"direct_pieces\":1,\"direct_bytes\":2,\"cached_pieces\":3,\"cached_bytes\":4,"
+        "\"spilled_pieces\":5,\"spilled_bytes\":6,\"spills_held\":7,\"waits\":8},"
         "\"master\":\"/d/series_42_master.h5\","
         "\"files\":[\"/d/series_42_data_000001.h5\",\"/d/series_42_data_000002.h5\"]}");
     sluice_summary_destroy(summary);
@@ -85,14 +89,15 @@ static void a_failed_series_without_a_file_says_why(void **state)
     summary->latency_p50_ms = summary->latency_p99_ms = summary->latency_max_ms = NAN;
     strcpy(summary->name, "s");
     strcpy(summary->reason, "no space left");
-    expect_line(summary,
-                "{\"series_id\":0,\"state\":\"failed\",\"ended_by\":\"stop\",\"images_expected\":0,"
-                "\"images_received\":0,\"images_written\":0,\"images_visible\":0,\"images_lost\":0,"
-                "\"lost_ranges\":[],\"images_refused\":0,\"images_duplicate\":0,"
-                "\"images_foreign\":0,\"images_dropped\":0,\"images_failed\":0,"
-                "\"bytes_received\":0,\"bytes_written\":0,\"seconds\":0,\"cpu_seconds\":0,"
-                "\"latency_ms\":{\"p50\":null,\"p99\":null,\"max\":null},\"master\":null,"
-                "\"files\":[],\"reason\":\"no space left\"}");
+    expect_line(
+        summary,
+        "{\"series_id\":0,\"state\":\"failed\",\"ended_by\":\"stop\",\"images_expected\":0,"
+        "\"images_received\":0,\"images_written\":0,\"images_visible\":0,\"images_lost\":0,"
+        "\"lost_ranges\":[],\"images_refused\":0,\"images_duplicate\":0,"
+        "\"images_foreign\":0,\"images_dropped\":0,\"images_failed\":0,"
+        "\"bytes_received\":0,\"bytes_written\":0,\"seconds\":0,\"cpu_seconds\":0,"
+        "\"latency_ms\":{\"p50\":null,\"p99\":null,\"max\":null},\"io\":null,\"master\":null,"
+        "\"files\":[],\"reason\":\"no space left\"}");
     sluice_summary_destroy(summary);
 }
 

@@ -76,6 +76,7 @@ static void while_it_is_slow_few_pieces_try(void **state)
     struct sluice_spill spill = {.after = 1};
     assert_int_equal(count_allowed(&spill, 100, QUICK_NS), 100);
     const unsigned tried = count_allowed(&spill, 10000, SLUICE_SPILL_LIMIT_NS * 3);
+    assert_int_equal(spill.held, 10000 - tried);
     assert_true(tried > 3 && tried < 20); /* ever fewer */
     /* And all do again when it has become quick. */
     count_allowed(&spill, SLUICE_SPILL_PAUSES + 20, QUICK_NS);
@@ -114,7 +115,7 @@ static void open_all(struct file *files, size_t arena_bytes, unsigned after)
         skip_visibly();
 }
 
-static void check_and_close(struct file *files)
+static struct sluice_driver_counts check_and_close(struct file *files)
 {
     uint8_t *found = malloc(MODEL_BYTES);
     for (unsigned i = 0; i < FILES; i++) {
@@ -127,7 +128,9 @@ static void check_and_close(struct file *files)
     }
     free(found);
     assert_int_equal(stages.in_flight, 0);
+    const struct sluice_driver_counts counts = stages.counts;
     sluice_stages_close(&stages);
+    return counts;
 }
 
 static void fill(uint8_t *data, size_t bytes, unsigned *seed)
@@ -139,6 +142,7 @@ static void fill(uint8_t *data, size_t bytes, unsigned *seed)
 static unsigned play_copies(unsigned seed)
 {
     struct file files[FILES];
+    uint64_t appended = 0;
     open_all(files, 0, 2);
     for (;;) {
         struct file *file = &files[(unsigned)rand_r(&seed) % FILES];
@@ -151,8 +155,13 @@ static unsigned play_copies(unsigned seed)
         assert_true(sluice_stages_append(&stages, &file->target, file->end, file->model + file->end,
                                          bytes));
         file->end += bytes;
+        appended += bytes;
     }
-    check_and_close(files);
+    const struct sluice_driver_counts counts = check_and_close(files);
+    assert_int_equal(counts.spilled.pieces, whole_pieces);
+    assert_int_equal(counts.spilled.bytes, whole_pieces * SLUICE_STAGE_BYTES);
+    assert_int_equal(counts.direct.bytes, counts.direct.pieces * SLUICE_STAGE_BYTES);
+    assert_int_equal(counts.direct.bytes + counts.spilled.bytes + counts.cached.bytes, appended);
     return whole_pieces;
 }
 
@@ -218,7 +227,9 @@ static void not_wanted_all_pieces_wait_for_the_disk(void **state)
             sluice_stages_append(&stages, &files[i].target, 0, files[i].model, MODEL_BYTES));
     }
     assert_int_equal(whole_pieces, 0);
-    check_and_close(files);
+    const struct sluice_driver_counts counts = check_and_close(files);
+    assert_int_equal(counts.spilled.pieces, 0);
+    assert_int_equal(counts.direct.pieces, FILES * (MODEL_BYTES / SLUICE_STAGE_BYTES));
 }
 
 static unsigned play_full_disk(unsigned seed)
