@@ -64,6 +64,7 @@ struct sluice_writer_settings {
     int64_t flush_unread_ns; /* the same while no reader is known; 0: always flush_idle_ns */
     enum sluice_io io;
     enum sluice_index index;
+    uint64_t index_page; /* SLUICE_INDEX_OWN: images of a page of it; 0: as HDF5 makes them */
     uint64_t live_memory_bytes; /* kept for live readers (SLUICE_IO_DIRECT), and a flush follows a
                                    quarter of it (but SLUICE_IO_HDF5); 0: neither */
     uint32_t spill_after; /* SLUICE_IO_DIRECT: MiB in flight, then through the page cache; 0: not */

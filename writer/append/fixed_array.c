@@ -5,7 +5,10 @@
  * a paged one, one bit a page (the first is the highest of its byte), a checksum, and behind it the
  * pages, each entries and a checksum. A page whose bit is not set has never been written.
  *
- * A page is written before the bit that says so. */
+ * A page is written before the bit that says so.
+ *
+ * A kill can cut a write between two pages of memory, which leaves a wrong sum; so a block that is
+ * made here lies where few of its writes go over such an edge. */
 #include "writer/append/fixed_array.h"
 
 #include <stdlib.h>
@@ -19,6 +22,9 @@
 #define ADDRESS_BYTES    8
 #define MASK_BYTES       4
 #define PAGES_MOST       (UINT64_C(1) << 24)
+#define ENTRIES_HELD     2048
+#define MEMORY_PAGE      4096
+#define PLACED_PAGES     128
 
 static bool sum_is_right(const uint8_t *data, size_t bytes)
 {
@@ -53,9 +59,18 @@ static bool take_pages(struct sluice_fixed_array *array)
 {
     const size_t bytes = (array->paged ? 0 : array->head_bytes) +
                          (size_t)array->per_page * array->entry_bytes + SUM_BYTES;
-    for (unsigned i = 0; i < (array->paged ? SLUICE_FIXED_ARRAY_PAGES : 1); i++)
-        if ((array->page[i].data = malloc(bytes)) == NULL)
-            return false;
+    array->held_count = !array->paged ? 1
+                        : array->per_page >= ENTRIES_HELD / 2
+                            ? 2
+                            : ENTRIES_HELD / (unsigned)array->per_page;
+    array->page = calloc(array->held_count, sizeof(*array->page));
+    uint8_t *data = malloc(array->held_count * bytes);
+    if (array->page == NULL || data == NULL) {
+        free(data);
+        return false;
+    }
+    for (unsigned i = 0; i < array->held_count; i++)
+        array->page[i].data = data + i * bytes; /* the first one's owns all */
     return true;
 }
 
@@ -85,8 +100,9 @@ bool sluice_fixed_array_open(struct sluice_fixed_array *array, const struct slui
 
 void sluice_fixed_array_close(struct sluice_fixed_array *array)
 {
-    for (unsigned i = 0; i < SLUICE_FIXED_ARRAY_PAGES; i++)
-        free(array->page[i].data);
+    if (array->page != NULL)
+        free(array->page[0].data);
+    free(array->page);
     free(array->head);
     *array = (struct sluice_fixed_array){0};
 }
@@ -154,12 +170,14 @@ static uint8_t *find(struct sluice_fixed_array *array, uint64_t index,
                      struct sluice_fixed_array_page **found)
 {
     const uint64_t number = index / array->per_page;
-    const unsigned pages = array->paged ? SLUICE_FIXED_ARRAY_PAGES : 1;
+    const unsigned pages = array->held_count;
     unsigned i = 0;
     if (index >= array->count) {
         sluice_past_fail("a row is beyond the end of the dataset");
         return NULL;
     }
+    if (array->page[array->last_used].held && array->page[array->last_used].number == number)
+        i = array->last_used;
     while (i < pages && !(array->page[i].held && array->page[i].number == number))
         i++;
     if (i == pages) {
@@ -208,7 +226,7 @@ herr_t sluice_fixed_array_set(struct sluice_fixed_array *array, uint64_t index, 
 
 herr_t sluice_fixed_array_write(struct sluice_fixed_array *array)
 {
-    for (unsigned i = 0; i < SLUICE_FIXED_ARRAY_PAGES; i++)
+    for (unsigned i = 0; i < array->held_count; i++)
         if (array->page[i].held && write_page(array, &array->page[i]) < 0)
             return -1;
     if (!array->head_changed)
@@ -217,4 +235,96 @@ herr_t sluice_fixed_array_write(struct sluice_fixed_array *array)
     const size_t end = array->head_bytes - SUM_BYTES;
     sluice_le_write(array->head + end, sluice_lookup3(array->head, end), SUM_BYTES);
     return sluice_past_write(&array->past, array->block, array->head, array->head_bytes);
+}
+
+/* How many writes, if entries are set one by one, would go over the edge of a page of memory: those
+ * of what is before the last edge in a page of ours, but the first, which makes the page. */
+static uint64_t count_cuts(const struct sluice_fixed_array *array, uint64_t block)
+{
+    const uint64_t bytes = array->per_page * array->entry_bytes + SUM_BYTES;
+    const uint64_t pages = page_count(array);
+    uint64_t cuts = 0, at = block + array->head_bytes;
+    if ((block ^ (at - 1)) / MEMORY_PAGE != 0)
+        cuts += pages; /* each sets its bit */
+    for (uint64_t page = 0; page < pages; page++, at += bytes) {
+        const uint64_t edge = (at + bytes - 1) & ~(uint64_t)(MEMORY_PAGE - 1);
+        if (edge > at)
+            cuts += (edge - at - 1) / array->entry_bytes;
+    }
+    return cuts;
+}
+
+/* Room for the whole block, which is written where it is needed; of a short one where the fewest
+ * writes can be cut. */
+static bool place_block(struct sluice_fixed_array *array)
+{
+    const uint64_t pages = page_count(array);
+    const uint64_t bytes =
+        array->head_bytes + array->count * array->entry_bytes + pages * SUM_BYTES + MEMORY_PAGE;
+    const uint64_t room = sluice_past_room(&array->past, (size_t)bytes);
+    uint64_t fewest = UINT64_MAX;
+    if (room == HADDR_UNDEF)
+        return false;
+    const uint64_t tried = pages <= PLACED_PAGES ? MEMORY_PAGE : 1;
+    for (uint64_t shift = 0; shift < tried && fewest > 0; shift += array->entry_bytes) {
+        const uint64_t cuts = count_cuts(array, room + shift);
+        if (cuts < fewest)
+            array->block = room + shift;
+        fewest = cuts < fewest ? cuts : fewest;
+    }
+    return true;
+}
+
+/* An array like `old`, with its first entry. */
+static herr_t make_shorter(struct sluice_fixed_array *made, struct sluice_fixed_array *old,
+                           unsigned page_bits)
+{
+    struct sluice_fixed_array_page *from, *to;
+    *made = (struct sluice_fixed_array){.past = old->past,
+                                        .count = old->count,
+                                        .entry_bytes = old->entry_bytes,
+                                        .per_page = UINT64_C(1) << page_bits,
+                                        .paged = true};
+    made->head_bytes = BLOCK_HEAD_BYTES + (size_t)((page_count(made) + 7) / 8) + SUM_BYTES;
+    made->head = calloc(made->head_bytes, 1);
+    if (made->head == NULL || !take_pages(made))
+        return sluice_past_fail("no memory for the index of a dataset");
+    memcpy(made->head, old->head, BLOCK_HEAD_BYTES);
+    const uint8_t *first = find(old, 0, &from);
+    uint8_t *entry = find(made, 0, &to);
+    if (first == NULL || entry == NULL || !place_block(made))
+        return -1;
+    memcpy(entry, first, made->entry_bytes);
+    to->changed_to = made->entry_bytes;
+    return sluice_fixed_array_write(made);
+}
+
+static herr_t set_block(const struct sluice_past *past, uint64_t header, unsigned page_bits,
+                        uint64_t block)
+{
+    uint8_t data[HEADER_BYTES];
+    const size_t end = sizeof(data) - SUM_BYTES;
+    if (sluice_past_read(past, header, data, sizeof(data)) < 0)
+        return -1;
+    data[7] = (uint8_t)page_bits;
+    sluice_le_write(data + 16, block, ADDRESS_BYTES);
+    sluice_le_write(data + end, sluice_lookup3(data, end), SUM_BYTES);
+    return sluice_past_write(past, header, data, sizeof(data));
+}
+
+herr_t sluice_fixed_array_shorten(const struct sluice_past *past, uint64_t header,
+                                  unsigned page_bits)
+{
+    struct sluice_fixed_array old, made = {0};
+    herr_t result = 0;
+    if (!sluice_fixed_array_open(&old, past, header))
+        return sluice_past_fail("the index of a dataset is not as expected");
+    if (old.per_page > UINT64_C(1) << page_bits) {
+        result = make_shorter(&made, &old, page_bits);
+        if (result >= 0)
+            result = set_block(past, header, page_bits, made.block);
+    }
+    sluice_fixed_array_close(&made);
+    sluice_fixed_array_close(&old);
+    return result;
 }

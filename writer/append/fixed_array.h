@@ -5,15 +5,13 @@
  * changed into the file, of a page at most what is behind the first change, because the checksum
  * stands at its end.
  *
- * Long arrays have pages of 1024 entries; two of them are held, so that images out of order do not
- * read and write them in turn. Writer thread only. */
+ * Long arrays have pages of 1024 entries, or shorter ones (pages.h); those of 2048 entries are
+ * held, so that images out of order do not read and write them in turn. Writer thread only. */
 #ifndef SLUICE_WRITER_APPEND_FIXED_ARRAY_H
 #define SLUICE_WRITER_APPEND_FIXED_ARRAY_H
 
 #include "writer/append/lookup3.h"
 #include "writer/driver/past.h"
-
-#define SLUICE_FIXED_ARRAY_PAGES 2
 
 struct sluice_fixed_array_page {
     uint8_t *data; /* as in the file: what is before the entries, entries, checksum */
@@ -32,14 +30,19 @@ struct sluice_fixed_array {
     size_t head_bytes; /* of the block; of a paged one with page bits and checksum */
     uint8_t *head;     /* of a paged one */
     bool head_changed;
-    unsigned last_used;
-    struct sluice_fixed_array_page page[SLUICE_FIXED_ARRAY_PAGES];
+    unsigned held_count, last_used; /* in memory */
+    struct sluice_fixed_array_page *page;
 };
 
 /* `header` is the index's address. False: it is not as expected, or memory is out; it holds nothing
  * then. */
 bool sluice_fixed_array_open(struct sluice_fixed_array *array, const struct sluice_past *past,
                              uint64_t header);
+/* The array of which nothing but the first entry is set gets pages of so many entries (a power of
+ * two) in a data block of its own, if they are shorter than now. -1: it cannot be read or written.
+ */
+herr_t sluice_fixed_array_shorten(const struct sluice_past *past, uint64_t header,
+                                  unsigned page_bits);
 /* Zeroed memory is accepted. */
 void sluice_fixed_array_close(struct sluice_fixed_array *array);
 

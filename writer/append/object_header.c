@@ -52,6 +52,7 @@ static bool read_layout(struct sluice_object_header *header, const uint8_t *data
     const size_t index = 5 + (size_t)data[at + 3] * data[at + 4];
     if (bytes < index + 10 || data[at + index] != INDEX_FIXED_ARRAY)
         return false;
+    header->bits_at = at + index + 1;
     header->index = sluice_le_read(data + at + index + 2, 8);
     return header->index != UINT64_MAX;
 }
@@ -95,10 +96,22 @@ bool sluice_object_header_read(struct sluice_object_header *header, const uint8_
     return read_messages(header, data, at + width, end);
 }
 
+static void set_number(const struct sluice_object_header *header, uint8_t *data, size_t at,
+                       uint64_t value, size_t bytes)
+{
+    const size_t end = header->bytes - 4;
+    sluice_le_write(data + at, value, bytes);
+    sluice_le_write(data + end, sluice_lookup3(data, end), 4);
+}
+
 void sluice_object_header_set_rows(const struct sluice_object_header *header, uint8_t *data,
                                    uint64_t rows)
 {
-    const size_t end = header->bytes - 4;
-    sluice_le_write(data + header->rows_at, rows, 8);
-    sluice_le_write(data + end, sluice_lookup3(data, end), 4);
+    set_number(header, data, header->rows_at, rows, 8);
+}
+
+void sluice_object_header_set_page_bits(const struct sluice_object_header *header, uint8_t *data,
+                                        unsigned bits)
+{
+    set_number(header, data, header->bits_at, bits, 1);
 }

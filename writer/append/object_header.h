@@ -15,6 +15,7 @@
 struct sluice_object_header {
     size_t bytes;   /* with the checksum at its end */
     size_t rows_at; /* the first dimension */
+    size_t bits_at; /* one byte: the entries of a page of its index, as a power of two */
     uint64_t index; /* address of its fixed array's header */
 };
 
@@ -24,6 +25,9 @@ bool sluice_object_header_read(struct sluice_object_header *header, const uint8_
 /* Sets the first dimension, and the checksum. */
 void sluice_object_header_set_rows(const struct sluice_object_header *header, uint8_t *data,
                                    uint64_t rows);
+
+void sluice_object_header_set_page_bits(const struct sluice_object_header *header, uint8_t *data,
+                                        unsigned bits);
 
 /* Little-endian numbers, as everywhere in the file. */
 uint64_t sluice_le_read(const uint8_t *from, size_t bytes);

@@ -27,6 +27,7 @@ struct harness *harness_new(void)
               : strcmp(io, "cached") == 0 ? SLUICE_IO_CACHED
                                           : SLUICE_IO_DIRECT,
         .index = io == NULL || strcmp(io, "direct") == 0 ? SLUICE_INDEX_HDF5 : SLUICE_INDEX_OWN,
+        .index_page = 32,
         .directories = {h->directory},
         .directory_count = 1,
         .name = "series_$id",
