@@ -56,6 +56,7 @@ static void *run(void *argument)
     for (;;) {
         int work = agent->ops.do_work(agent->context);
         int64_t now;
+        bool rests;
 
         sluice_store_relaxed(&agent->cycles, ++cycles);
         if (work < 0)
@@ -67,7 +68,8 @@ static void *run(void *argument)
         now = sluice_now_ns(clock);
         if (idle_since < 0)
             idle_since = now;
-        if (spin_pays && now - idle_since < spin_ns) {
+        rests = agent->ops.rests != NULL && agent->ops.rests(agent->context);
+        if (!rests && spin_pays && now - idle_since < spin_ns) {
             sluice_pause();
             continue;
         }

@@ -20,6 +20,9 @@ struct sluice_agent_ops {
     int (*do_work)(void *context);
     /* Sleeps until there may be work: until woken, or until the agent's next timer. */
     void (*wait)(void *context);
+    /* Asked when a cycle found nothing; true: to ask on would not pay now, it waits at once. May be
+     * NULL: never. */
+    bool (*rests)(void *context);
 };
 
 struct sluice_agent_settings {

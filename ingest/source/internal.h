@@ -46,6 +46,13 @@ struct sluice_source_queue {
     uint64_t held_until;  /* so many messages were perhaps let in under the mark before */
 };
 
+/* How dense the messages come (wait.c). */
+struct sluice_source_pace {
+    uint64_t messages; /* when they were counted last */
+    int64_t ns;        /* likewise */
+    int64_t nap_ns;    /* to be slept now; 0: it is not dense */
+};
+
 struct sluice_source {
     struct sluice_source_settings settings;
     struct sluice_source_ports ports;
@@ -83,6 +90,7 @@ struct sluice_source {
     struct sluice_error decode_error;
 
     struct sluice_source_faults faults;
+    struct sluice_source_pace pace;
     bool socket_empty; /* the last receive found nothing */
     bool stopping, finished;
     uint64_t stop_messages_left;
@@ -109,6 +117,7 @@ void sluice_source_bound_queue(struct sluice_source *source);
 uint64_t sluice_source_queued_max(const struct sluice_source *source);
 /* wait.c: the agent's wait; what the monitor has to say; how large a message may be. */
 void sluice_source_wait(void *context);
+bool sluice_source_rests(void *context);
 void sluice_source_look_at_connections(struct sluice_source *source);
 int64_t sluice_source_message_bytes_max(const struct sluice_source_settings *settings);
 /* faults.c: once a cycle, behind the receiving. */

@@ -38,6 +38,7 @@ struct sluice_source_settings {
     uint64_t id_jump_max;
     uint32_t receive_hwm;          /* messages that libzmq may hold for us */
     uint64_t receive_bytes;        /* lowers receive_hwm for large images; 0: it stays */
+    int64_t nap_ns;                /* in a dense burst, when libzmq has nothing more; 0: none */
     uint32_t receive_buffer_bytes; /* SO_RCVBUF; 0: the system's */
     int io_cpu;                    /* of libzmq's thread; -1: any */
     uint32_t slots;                /* of the ring */

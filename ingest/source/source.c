@@ -153,6 +153,7 @@ const struct sluice_agent_ops sluice_source_agent_ops = {
     .name = "sluice-source",
     .do_work = do_work,
     .wait = sluice_source_wait,
+    .rests = sluice_source_rests,
 };
 
 void sluice_source_request_stop(struct sluice_source *source)

@@ -12,13 +12,18 @@
  * zmq_poll would do all this by itself, at 8 system calls and 8 getpid a message; so it is 4. */
 #include <errno.h>
 #include <poll.h>
+#include <time.h>
 #include <unistd.h>
 #include <zmq.h>
 
 #include "core/log.h"
 #include "ingest/source/internal.h"
 
-#define MESSAGE_BYTES_LEAST (UINT64_C(1) << 30)      /* the bound on a message is never lower */
+#define MESSAGE_BYTES_LEAST (UINT64_C(1) << 30)     /* the bound on a message is never lower */
+#define DENSE_NS            (60 * SLUICE_NS_PER_US) /* from message to message, in the mean */
+#define DENSE_LEAST         4                       /* messages */
+#define NAP_LEAST_NS        (20 * SLUICE_NS_PER_US) /* shorter ones cost more than they save */
+#define QUEUE_SHARE         4 /* of what libzmq may hold comes in a nap, at most */
 #define WAIT_NS             (100 * SLUICE_NS_PER_MS) /* a sleep never lasts longer */
 
 int64_t sluice_source_message_bytes_max(const struct sluice_source_settings *settings)
@@ -72,10 +77,44 @@ void sluice_source_look_at_connections(struct sluice_source *source)
                          zmq_strerror(errno));
 }
 
+/* Whether messages came densely since they were counted last, and then how long to nap. In that
+ * time libzmq's thread, which need not wake us, gets ahead of us, and both then work in lumps. */
+bool sluice_source_rests(void *context)
+{
+    struct sluice_source *source = context;
+    struct sluice_source_pace *pace = &source->pace;
+    pace->nap_ns = 0;
+    if (source->settings.nap_ns == 0 || !source->socket_empty || source->holding ||
+        source->finished || source->stopping)
+        return false;
+    const int64_t now_ns = sluice_now_ns(source->ports.clock), took_ns = now_ns - pace->ns;
+    const uint64_t count = source->queue.messages - pace->messages;
+    if (count < DENSE_LEAST && took_ns < DENSE_LEAST * DENSE_NS)
+        return false; /* too few to tell */
+    pace->ns = now_ns;
+    pace->messages = source->queue.messages;
+    if (count < DENSE_LEAST || took_ns >= (int64_t)count * DENSE_NS)
+        return false;
+    const int64_t fill_ns = took_ns / (int64_t)count * source->queue.hwm / QUEUE_SHARE;
+    pace->nap_ns = fill_ns < source->settings.nap_ns ? fill_ns : source->settings.nap_ns;
+    return pace->nap_ns >= NAP_LEAST_NS;
+}
+
+static void nap(struct sluice_source *source)
+{
+    const struct timespec time = {.tv_nsec = source->pace.nap_ns};
+    source->pace.nap_ns = 0;
+    clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
+}
+
 void sluice_source_wait(void *context)
 {
     struct sluice_source *source = context;
     sluice_source_look_at_connections(source);
+    if (source->pace.nap_ns >= NAP_LEAST_NS) {
+        nap(source);
+        return;
+    }
     if (source->holding || source->finished || source->stopping) {
         wait_for_slots(source);
         return;

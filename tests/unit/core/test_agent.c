@@ -58,7 +58,7 @@ static void wait_for_wake(void *context)
     sem_wait(&worker->wake);
 }
 
-static const struct sluice_agent_ops ops = {"worker", do_work, wait_for_wake};
+static const struct sluice_agent_ops ops = {"worker", do_work, wait_for_wake, NULL};
 
 static void give(struct worker *worker, int work)
 {
@@ -124,6 +124,31 @@ static void it_sleeps_at_once_after_a_pause_in_which_spinning_did_not_pay(void *
         /* asked for the work, once more in vain, and no more */
         assert_int_equal(worker.cycles, spun + 2 * pauses);
     }
+    give(&worker, SLUICE_AGENT_DONE);
+    sluice_agent_join(&agent);
+    sem_destroy(&worker.wake);
+}
+
+static bool rests(void *context)
+{
+    (void)context;
+    return true;
+}
+
+static void it_sleeps_at_once_when_it_says_that_asking_on_would_not_pay(void **state)
+{
+    static const struct sluice_agent_ops resting = {"worker", do_work, wait_for_wake, rests};
+    struct worker worker = {0};
+    struct sluice_agent agent = {0};
+    const struct sluice_agent_settings settings = {.cpu = -1, .spin_us = 1000000};
+
+    (void)state;
+    sem_init(&worker.wake, 0, 0);
+    assert_int_equal(sluice_agent_start(&agent, &resting, &worker, &settings, NULL), SLUICE_OK);
+    await(&worker.waits, 1);
+    give(&worker, 1);
+    await(&worker.waits, 2);
+    assert_int_equal(worker.cycles, 3); /* asked for nothing, for the work, and for nothing */
     give(&worker, SLUICE_AGENT_DONE);
     sluice_agent_join(&agent);
     sem_destroy(&worker.wake);
@@ -220,6 +245,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_agent_works_waits_and_ends),
+        cmocka_unit_test(it_sleeps_at_once_when_it_says_that_asking_on_would_not_pay),
         cmocka_unit_test(it_spins_for_as_long_as_it_was_told),
         cmocka_unit_test(it_sleeps_at_once_after_a_pause_in_which_spinning_did_not_pay),
         cmocka_unit_test(it_runs_on_the_cpu_it_was_given),

@@ -222,7 +222,7 @@ static void wait_for_work(void *context)
     sem_wait(&worker->wake);
 }
 
-static const struct sluice_agent_ops ops = {"worker", do_work, wait_for_work};
+static const struct sluice_agent_ops ops = {"worker", do_work, wait_for_work, NULL};
 
 /* Looks until the watchdog is fed; false after 10 s. */
 static bool becomes_fed(struct fixture *fixture)

@@ -68,6 +68,15 @@ void bench_open_for_queue(struct bench *bench, uint64_t receive_bytes)
     open_settings(bench, &settings);
 }
 
+void bench_open_napping(struct bench *bench, int64_t nap_ns, uint32_t receive_hwm)
+{
+    struct sluice_source_settings settings = settings_with(SLUICE_OVERFLOW_WAIT, 0);
+    settings.receive_hwm = receive_hwm;
+    settings.slots = 256;
+    settings.nap_ns = nap_ns;
+    open_settings(bench, &settings);
+}
+
 void bench_open(struct bench *bench, enum sluice_overflow overflow)
 {
     bench_open_with(bench, overflow, 0);

@@ -24,6 +24,8 @@ void bench_open(struct bench *bench, enum sluice_overflow overflow);
 void bench_open_with(struct bench *bench, enum sluice_overflow overflow, int64_t idle_timeout_ns);
 /* Policy wait, a high-water mark of 1000 messages. */
 void bench_open_for_queue(struct bench *bench, uint64_t receive_bytes);
+/* 256 slots, and naps in dense bursts. */
+void bench_open_napping(struct bench *bench, int64_t nap_ns, uint32_t receive_hwm);
 void bench_close(struct bench *bench);
 
 uint64_t count_of(const struct bench *bench, enum sluice_counter counter);

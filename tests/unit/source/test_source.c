@@ -397,6 +397,56 @@ static void large_images_lower_what_libzmq_may_hold(void **state)
     assert_in_range(bounded, 32, 200); /* 32 here, and what the kernel's buffers hold */
 }
 
+/* Whether the source wants to nap when it has found nothing more behind images `each_ns` apart. */
+static bool naps_behind(struct bench *bench, unsigned images, int64_t each_ns)
+{
+    const uint64_t before = count_of(bench, SLUICE_COUNTER_SOURCE_IMAGES);
+    for (unsigned i = 0; i < images; i++)
+        send_image(bench, before + i);
+    work_until(bench, SLUICE_COUNTER_SOURCE_IMAGES, before + images);
+    sluice_clock_fake_advance(&bench->clock, each_ns * images);
+    while (sluice_source_agent_ops.do_work(bench->source) != 0)
+        continue;
+    return sluice_source_agent_ops.rests(bench->source);
+}
+
+static bool naps_with(int64_t nap_ns, uint32_t receive_hwm)
+{
+    struct bench bench;
+    bench_open_napping(&bench, nap_ns, receive_hwm);
+    assert_false(naps_behind(&bench, 1, 0)); /* the first, a long time after nothing */
+    const bool naps = naps_behind(&bench, 8, 20 * SLUICE_NS_PER_US);
+    bench_close(&bench);
+    return naps;
+}
+
+static void the_source_naps_while_images_come_densely(void **state)
+{
+    (void)state;
+    struct bench bench;
+    const int64_t nap_ns = 4 * SLUICE_NS_PER_MS;
+    const struct sluice_clock *real = sluice_clock_system();
+    bench_open_napping(&bench, nap_ns, 1000);
+    assert_false(naps_behind(&bench, 1, 0));
+    assert_false(naps_behind(&bench, 3, 20 * SLUICE_NS_PER_US)); /* too few to tell */
+    assert_true(naps_behind(&bench, 5, 20 * SLUICE_NS_PER_US));  /* with those before */
+    const int64_t begin_ns = sluice_now_ns(real);
+    sluice_source_agent_ops.wait(bench.source);
+    assert_true(sluice_now_ns(real) - begin_ns >= nap_ns);
+    assert_false(naps_behind(&bench, 0, 0)); /* nothing has come since */
+    assert_false(naps_behind(&bench, 8, 100 * SLUICE_NS_PER_US));
+    assert_true(naps_behind(&bench, 8, 20 * SLUICE_NS_PER_US));
+    bench_close(&bench);
+}
+
+static void it_does_not_nap_where_that_would_fill_libzmq_or_is_not_wanted(void **state)
+{
+    (void)state;
+    assert_true(naps_with(200 * SLUICE_NS_PER_US, 64));
+    assert_false(naps_with(200 * SLUICE_NS_PER_US, 3));
+    assert_false(naps_with(0, 64));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -408,6 +458,8 @@ int main(void)
         cmocka_unit_test(a_stop_waits_for_an_image_that_waits_for_a_slot),
         cmocka_unit_test(an_arm_is_passed_on_behind_what_came_before),
         cmocka_unit_test(large_images_lower_what_libzmq_may_hold),
+        cmocka_unit_test(the_source_naps_while_images_come_densely),
+        cmocka_unit_test(it_does_not_nap_where_that_would_fill_libzmq_or_is_not_wanted),
         cmocka_unit_test(page_faults_are_counted_from_the_first_image_to_the_close),
     };
     return cmocka_run_group_tests_name("source", tests, NULL, NULL);
