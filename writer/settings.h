@@ -13,6 +13,12 @@
 #define SLUICE_FILES_OPEN_MAX   64
 #define SLUICE_FLUSH_IMAGES_MAX 16384 /* cells of so many images are kept for each open file */
 
+/* Where a flush by count comes. */
+enum sluice_flush_at {
+    SLUICE_FLUSH_AT_COUNT, /* at the count */
+    SLUICE_FLUSH_AT_PIECE, /* before it, where a piece of small images is full */
+};
+
 enum sluice_durable {
     SLUICE_DURABLE_NONE,  /* the kernel writes back when it likes */
     SLUICE_DURABLE_FLUSH, /* fdatasync at every flush, before images count as visible */
@@ -59,6 +65,8 @@ struct sluice_writer_settings {
     uint64_t images_per_file_max; /* bound for 0 */
     uint32_t files_open_max;
     uint32_t flush_images;
+    enum sluice_flush_at flush_at;
+    uint32_t flush_unread_images; /* while no reader is known, if that is more than flush_images */
     int64_t flush_interval_ns;
     int64_t flush_idle_ns;
     int64_t flush_unread_ns; /* the same while no reader is known; 0: always flush_idle_ns */

@@ -34,6 +34,8 @@
 
 #define RUN_BYTES 65536
 
+_Static_assert(SLUICE_DIRECT_PIECE == SLUICE_STAGE_BYTES, "said in two headers");
+
 /* Small writes that follow each other. */
 struct run {
     uint64_t position;
@@ -514,6 +516,15 @@ struct sluice_driver_counts sluice_direct_counts(const struct sluice_direct *dir
     counts = direct->stages.counts;
     counts.held = direct->stages.spill.held;
     return counts;
+}
+
+uint64_t sluice_direct_loose(const struct sluice_direct *direct)
+{
+    uint64_t bytes = 0;
+    for (const struct direct_file *file = direct->files; file != NULL; file = file->next)
+        if (file->target.filling != NULL)
+            bytes += file->target.filling->fill;
+    return bytes;
 }
 
 static struct direct_file *find(struct sluice_direct *direct, int descriptor)

@@ -30,6 +30,8 @@
 
 struct sluice_direct;
 
+#define SLUICE_DIRECT_PIECE ((uint64_t)1 << 20) /* bytes that payloads are packed into */
+
 /* Buffers (SLUICE_STAGES MiB, and what `live` says is kept for live readers, faulted in), the arena
  * and, unless `cached`, the io_uring; without one nothing needs to be fed or lent. `live` may be
  * NULL; arena_bytes are rounded down to whole MiB. NO_MEMORY, or SYSTEM. */
@@ -51,6 +53,8 @@ void sluice_direct_sync_payloads(struct sluice_direct *direct, bool wanted);
 void sluice_direct_spill(struct sluice_direct *direct, unsigned after);
 /* Whether ends of flushes go past the page cache while nobody follows (stages.h). Not at first. */
 void sluice_direct_unread_apart(struct sluice_direct *direct, bool wanted);
+/* Bytes in pieces that a flush now would end before they are full. */
+uint64_t sluice_direct_loose(const struct sluice_direct *direct);
 /* Live readers of ours would be known, of each file that is open, and there are none. */
 bool sluice_direct_unread(const struct sluice_direct *direct);
 

@@ -39,6 +39,7 @@
 #define BASE_BYTES   (SLUICE_STAGES * SLUICE_STAGE_BYTES)
 #define REQUESTS_MAX ((SLUICE_STAGES + SLUICE_LOANS) * 2)
 #define UNREAD_LEAST ((size_t)256 << 10)
+#define REST_MOST    ((size_t)64 << 10)
 
 static void init_ring(struct sluice_stages *stages)
 {
@@ -381,11 +382,17 @@ static void spill_piece(struct sluice_stages *stages, struct sluice_target *targ
     release(stages, stage);
 }
 
+/* A flush where a piece has just been filled leaves a small rest: the burst goes on behind it. */
+static unsigned streaming_behind(const struct sluice_stage *stage, unsigned before)
+{
+    return stage->fill == stage->room ? 2 : stage->fill <= REST_MOST && before > 0 ? before - 1 : 0;
+}
+
 static void send_piece(struct sluice_stages *stages, struct sluice_target *target, bool direct)
 {
     struct sluice_stage *stage = target->filling;
     target->filling = NULL;
-    target->streaming = !stages->cached && stage->fill == stage->room;
+    target->streaming = stages->cached ? 0 : streaming_behind(stage, target->streaming);
     if (direct && target->direct_fd >= 0 && !target->cached && stages->has_ring) {
         if (spills(stages, stage)) {
             spill_piece(stages, target, stage);
@@ -465,7 +472,7 @@ bool sluice_stages_append(struct sluice_stages *stages, struct sluice_target *ta
         struct sluice_stage *stage = target->filling;
         size_t room = SLUICE_STAGE_BYTES - stage->fill, part = bytes < room ? bytes : room;
         /* At a low rate pieces are never full, and the kernel reads the copy at once. */
-        if (target->streaming)
+        if (target->streaming > 0)
             sluice_copy_past_cache(stage->buffer + stage->fill, from, part);
         else
             memcpy(stage->buffer + stage->fill, from, part);

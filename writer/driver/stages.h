@@ -38,7 +38,8 @@ struct sluice_target {
     unsigned in_flight;
     int fault;                    /* errno of the first piece that could not be written; 0: none */
     struct sluice_stage *filling; /* NULL: none */
-    bool streaming;               /* its last piece was full */
+    unsigned streaming;           /* a burst: its last piece was full (2), or a small rest behind
+                                     a full one (1); 0: neither */
     bool cached;                  /* direct writes were refused */
     struct sluice_feed_file file; /* for live readers */
 };

@@ -15,6 +15,7 @@
 #include "core/log.h"
 #include "writer/layout/layout.h"
 #include "writer/sink/arm.h"
+#include "writer/sink/due.h"
 
 /* One image with an id far ahead must not make a million files. */
 #define GAP_FILES_MAX 4096
@@ -197,7 +198,7 @@ static enum sluice_status create_here(struct sluice_open_series *series,
         .channels = series->channels,
         .channel_count = series->channel_count,
         .user_data_bytes = series->user_data_bytes,
-        .cell_capacity = series->sink->flush_images + SLUICE_PENDING_MAX,
+        .cell_capacity = sluice_due_images_max(series->sink) + SLUICE_PENDING_MAX,
     };
     enum sluice_status status = make_path(series, file->index, path, sizeof(path), error);
     if (status == SLUICE_OK)

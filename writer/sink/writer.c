@@ -25,10 +25,10 @@
 #include "writer/driver/direct.h"
 #include "writer/h5/h5.h"
 #include "writer/sink/arm.h"
+#include "writer/sink/due.h"
 #include "writer/sink/held.h"
 
-#define FOLLOWERS_COME_NS (200 * SLUICE_NS_PER_MS)
-#define NAP_NS            (3500 * SLUICE_NS_PER_US)
+#define NAP_NS (3500 * SLUICE_NS_PER_US)
 
 struct sluice_writer {
     struct sluice_writer_ports ports;
@@ -196,45 +196,10 @@ static void take(struct sluice_writer *writer, uint32_t slot)
     sluice_sink_release(&writer->sink, slot);
 }
 
-/* What is written and not visible yet. */
-static uint64_t unflushed_bytes(const struct sluice_open_series *series)
-{
-    const uint64_t written = series->tally.bytes_written, flushed = series->bytes_flushed;
-    return series->unflushed > 0 && written > flushed ? written - flushed : 0;
-}
-
-/* A flush follows each cycle that reaches its limit, in images or in bytes. */
-static uint32_t batch_size(const struct sluice_writer *writer)
-{
-    const struct sluice_open_series *series = writer->series;
-    const uint64_t limit = writer->sink.flush_bytes;
-    uint32_t size = SLUICE_PENDING_MAX;
-    uint32_t left = writer->sink.flush_images;
-    if (series != NULL)
-        left -= series->unflushed;
-    if (series != NULL && limit > 0 && series->tally.written > 0) {
-        const uint64_t image = series->tally.bytes_written / series->tally.written + 1;
-        const uint64_t unflushed = unflushed_bytes(series);
-        const uint64_t images = unflushed < limit ? (limit - unflushed) / image + 1 : 1;
-        left = images < left ? (uint32_t)images : left;
-    }
-    return left < size ? left : size;
-}
-
-/* A flush costs some 50 us, whatever it makes visible. Where nobody of ours waits for it, a few
- * images share one; not at the beginning of a series, which is when followers come. */
-static bool shares_flushes(const struct sluice_writer *writer)
-{
-    const struct sluice_open_series *series = writer->series;
-    return writer->settings.flush_unread_ns > writer->settings.flush_idle_ns &&
-           series->last_flush_ns - series->first_arrival_ns >= FOLLOWERS_COME_NS &&
-           sluice_sink_unread(&writer->sink);
-}
-
 static int64_t flush_pause_ns(const struct sluice_writer *writer)
 {
-    return shares_flushes(writer) ? writer->settings.flush_unread_ns
-                                  : writer->settings.flush_idle_ns;
+    return sluice_due_shared(writer->series) ? writer->settings.flush_unread_ns
+                                             : writer->settings.flush_idle_ns;
 }
 
 /* When the flush of what is unflushed is due, if nothing more comes. */
@@ -246,20 +211,12 @@ static int64_t flush_due_ns(const struct sluice_writer *writer)
     return idle_ns < oldest_ns ? idle_ns : oldest_ns;
 }
 
-/* By count or by bytes, as in a burst. */
-static bool is_full(const struct sluice_writer *writer)
-{
-    const struct sluice_open_series *series = writer->series;
-    return series->unflushed >= writer->sink.flush_images ||
-           (writer->sink.flush_bytes > 0 && unflushed_bytes(series) >= writer->sink.flush_bytes);
-}
-
 static bool must_flush(const struct sluice_writer *writer, int64_t now_ns)
 {
     const struct sluice_open_series *series = writer->series;
     if (series->unflushed == 0)
         return false;
-    if (is_full(writer) ||
+    if (sluice_due_full(series, now_ns) ||
         now_ns - series->oldest_unflushed_ns >= writer->settings.flush_interval_ns)
         return true;
     return now_ns >= flush_due_ns(writer) && sluice_handover_count(writer->ports.in) == 0 &&
@@ -275,8 +232,8 @@ static bool look_at_timers(struct sluice_writer *writer, int64_t begin_ns)
     int64_t now_ns = sluice_now_ns(writer->ports.clock);
     bool flush = must_flush(writer, now_ns);
     if (flush && writer->sink.direct != NULL) /* in a burst the disk has enough to do */
-        sluice_direct_unread_apart(writer->sink.direct,
-                                   writer->settings.flush_unread_ns > 0 && !is_full(writer));
+        sluice_direct_unread_apart(writer->sink.direct, writer->settings.flush_unread_ns > 0 &&
+                                                            !sluice_due_full(series, now_ns));
     if (flush)
         sluice_flush(series);
     sluice_space_check(series, now_ns);
@@ -296,7 +253,7 @@ static int do_work(void *context)
     int64_t begin_ns = sluice_now_ns(ports->clock);
     sluice_counter_set(ports->counters, SLUICE_COUNTER_WRITER_QUEUE,
                        sluice_handover_count(ports->in));
-    uint32_t count = sluice_handover_pop_many(ports->in, slots, batch_size(writer));
+    uint32_t count = sluice_handover_pop_many(ports->in, slots, sluice_due_batch(writer->series));
     for (uint32_t i = 0; i < count; i++)
         take(writer, slots[i]);
     if (writer->series != NULL)
@@ -343,7 +300,7 @@ static int64_t time_to_next_timer(const struct sluice_writer *writer)
 static bool may_nap(const struct sluice_writer *writer)
 {
     return writer->series != NULL && writer->series->unflushed > 0 &&
-           writer->ports.in->worker_count == 0 && shares_flushes(writer);
+           writer->ports.in->worker_count == 0 && sluice_due_shared(writer->series);
 }
 
 static void wait_for_work(void *context)

@@ -269,6 +269,35 @@ static void large_ends_of_flushes_go_past_the_cache_while_nobody_follows(void **
     sluice_stages_close(&stages);
 }
 
+static unsigned stream_behind(struct sluice_stages *stages, struct file *file, size_t bytes)
+{
+    unsigned seed = 1;
+    file->end = SLUICE_ALIGN_UP(file->end);
+    append(stages, file, bytes, &seed);
+    assert_int_equal(sluice_stages_settle(stages, &file->target), 0);
+    return file->target.streaming;
+}
+
+/* What is copied in a burst is not read again soon. */
+static void a_burst_goes_on_behind_a_flush_that_finds_little(void **state)
+{
+    (void)state;
+    struct sluice_stages stages;
+    struct file file = make_file(false);
+    open_stages(&stages, false);
+    assert_int_equal(stream_behind(&stages, &file, 20000), 0);
+    assert_int_equal(stream_behind(&stages, &file, SLUICE_STAGE_BYTES), 2);
+    assert_int_equal(stream_behind(&stages, &file, 20000), 1);
+    assert_int_equal(stream_behind(&stages, &file, SLUICE_STAGE_BYTES + 20000), 1);
+    assert_int_equal(stream_behind(&stages, &file, 20000), 0); /* now they come one by one */
+    assert_int_equal(stream_behind(&stages, &file, SLUICE_STAGE_BYTES + 200000), 0);
+    sluice_stages_close(&stages);
+    open_stages(&stages, true);
+    assert_int_equal(stream_behind(&stages, &file, SLUICE_STAGE_BYTES + 20000), 0);
+    sluice_stages_close(&stages);
+    check_and_close(&file);
+}
+
 static void every_byte_arrives_where_direct_is_refused(void **state)
 {
     (void)state;
@@ -436,6 +465,7 @@ int main(void)
         cmocka_unit_test(every_byte_arrives_with_more_files_than_stages),
         cmocka_unit_test(every_byte_arrives_with_large_ends_past_the_cache),
         cmocka_unit_test(large_ends_of_flushes_go_past_the_cache_while_nobody_follows),
+        cmocka_unit_test(a_burst_goes_on_behind_a_flush_that_finds_little),
         cmocka_unit_test(every_byte_arrives_where_direct_is_refused),
         cmocka_unit_test(every_byte_arrives_through_the_cache_when_that_is_chosen),
         cmocka_unit_test(a_large_payload_goes_through_the_cache_from_where_it_lies),
