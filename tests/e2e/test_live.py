@@ -18,6 +18,7 @@ import sluice_e2e as e2e  # noqa: E402
 import h5py  # noqa: E402
 import numpy as np  # noqa: E402
 
+SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 SHAPE = (33, 47)
 COUNT = 300
 
@@ -132,6 +133,28 @@ class Live(e2e.Case):
         self.paced()
         looks = self.watch(self.wait_file(), lambda: time.sleep(0.005))
         self.assertGreater(looks, 10)
+        self.assertEqual(ingest.wait(), 0)
+
+    def test_the_reader_in_the_readme_sees_every_image(self):
+        """Word for word, though at image 100 it is held up until the writer has closed."""
+        held_up = """
+def print(row, *what, say=print):
+    say(row, *what)
+    while row == 100 and os.stat("series_1_data_000001.h5").st_mode & 0o200:
+        time.sleep(0.01)
+import os, time
+"""
+        with open(os.path.join(SOURCE, "README.md")) as f:
+            program = f.read().split("```python\n")[1].split("```")[0]
+        self.assertIn("series_1_data_000001.h5", program)
+        ingest = self.ingest()
+        self.paced()
+        self.wait_file()
+        reader = subprocess.run([sys.executable, "-B", "-c", held_up + program], cwd=self.directory,
+                                capture_output=True, text=True, timeout=60)
+        self.assertEqual(reader.returncode, 0, reader.stderr)
+        rows = [int(line.split()[0]) for line in reader.stdout.splitlines()]
+        self.assertEqual(rows, list(range(COUNT)))
         self.assertEqual(ingest.wait(), 0)
 
     def test_h5py_woken_by_inotify(self):
