@@ -346,6 +346,40 @@ static void check_open_file(struct data *data, uint64_t next_base)
         sluice_verify_data_rules(verify, file, facts);
 }
 
+/* What `sluice stats --running` made of a series (readers/images) may lie beside it. */
+static bool is_made_of_a_series(const char *path)
+{
+    static const char *const needed[] = {"mean", "variance", "maximum", "image_count"};
+    char group[SLUICE_NAME_BYTES], name[SLUICE_NAME_BYTES + 32] = "";
+    hid_t file = sluice_follow_h5_open(path, false);
+    hid_t entry = file < 0 ? file : H5Gopen2(file, "entry", H5P_DEFAULT);
+    bool made = entry >= 0 &&
+                sluice_follow_h5_attribute_text(entry, "default", group, sizeof(group)) &&
+                sluice_follow_h5_exists(entry, "source") && sluice_follow_h5_exists(entry, group);
+    for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]) && made; i++) {
+        snprintf(name, sizeof(name), "%s/%s", group, needed[i]);
+        made = sluice_follow_h5_exists(entry, name);
+    }
+    if (entry >= 0)
+        H5Gclose(entry);
+    if (file >= 0)
+        H5Fclose(file);
+    H5Eclear2(H5E_DEFAULT);
+    return made;
+}
+
+static void say_without_images(struct sluice_verify *verify, const char *path,
+                               const struct sluice_error *error)
+{
+    verify->totals->data_files++;
+    if (is_made_of_a_series(path))
+        sluice_verify_say(verify, SLUICE_FINDING_NOT_CHECKED, path, NULL, NULL,
+                          "it holds mean and variance over a series (sluice stats --running) and "
+                          "none of its images: nothing is checked");
+    else
+        sluice_verify_say(verify, SLUICE_FINDING_STRUCTURE, path, NULL, NULL, "%s", error->message);
+}
+
 void sluice_verify_data(struct sluice_verify *verify, size_t index)
 {
     struct sluice_set_file *named = &verify->set.files[index];
@@ -367,9 +401,7 @@ void sluice_verify_data(struct sluice_verify *verify, size_t index)
     if (file.is_open) {
         check_open_file(&data, next_base);
     } else if (error.status == SLUICE_MISMATCH) {
-        verify->totals->data_files++;
-        sluice_verify_say(verify, SLUICE_FINDING_STRUCTURE, file.path, NULL, NULL, "%s",
-                          error.message);
+        say_without_images(verify, file.path, &error);
     } else {
         say_unopened(verify, file.path, &error);
     }

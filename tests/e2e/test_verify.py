@@ -57,6 +57,16 @@ class Sound(e2e.Case):
         self.assertEqual(v["checksums"], v["planes"])
         return findings
 
+    def test_images_made_of_a_series_lie_beside_it(self):
+        write_set(self, ("one", "two"), 3)
+        mean = os.path.join(self.directory, "run_mean.h5")
+        subprocess.run([e2e.SLUICE, "stats", os.path.join(self.directory, "run_master.h5"),
+                        "--json", "--running", mean], check=True, capture_output=True, timeout=60)
+        self.assertIn("stats --running", self.intact(mean, 0, masters=0, notes=1)[0]["text"])
+        with h5py.File(mean, "r+") as f:  # any other file without images is a fault
+            del f["entry/one/variance"]
+        self.assertEqual(verify(mean)[0], 1)
+
     def test_every_file_of_a_set_finds_all_of_it(self):
         write_set(self, ["threshold_1", "threshold_2", "difference"], 10)
         files = sorted(glob.glob(self.directory + "/run*"))
