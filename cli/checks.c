@@ -32,8 +32,8 @@ static bool print_lines(const struct sluice_checks *checks)
         const struct sluice_check *check = &checks->items[i];
         printf("%-8s %s: %s\n", state_names[check->state], check->name, check->text);
     }
-    printf("%zu checks, %zu failed, %zu warnings\n", checks->count, checks->failures,
-           checks->warnings);
+    printf("%zu checks, %zu failed, %zu warning%s\n", checks->count, checks->failures,
+           checks->warnings, checks->warnings == 1 ? "" : "s");
     return fflush(stdout) == 0;
 }
 

@@ -232,8 +232,11 @@ static void look_tcp_buffers(const struct sluice_doctor *doctor)
 static void look_interface(const struct sluice_doctor *doctor, const char *name)
 {
     char path[400];
+    char speed[32] = "speed unknown"; /* as virtual cards have it */
     snprintf(path, sizeof path, "/sys/class/net/%s/speed", name);
     const uint64_t mbit = number(doctor, path, 0);
+    if (mbit > 0)
+        snprintf(speed, sizeof speed, "%" PRIu64 " Mbit/s", mbit);
     snprintf(path, sizeof path, "/sys/class/net/%s/mtu", name);
     const uint64_t mtu = number(doctor, path, 0);
     snprintf(path, sizeof path, "/sys/class/net/%s/statistics/rx_missed_errors", name);
@@ -242,10 +245,8 @@ static void look_interface(const struct sluice_doctor *doctor, const char *name)
     const uint64_t dropped = number(doctor, path, 0);
     const bool small = mbit >= JUMBO_MBIT && mtu < 9000;
     say(small || missed > 0 ? WARNING : OK, "network",
-        "%s: %" PRIu64 " Mbit/s, MTU %" PRIu64 ", %" PRIu64 " packets missed, %" PRIu64
-        " dropped%s%s",
-        name, mbit, mtu, missed, dropped,
-        small ? "; MTU 9000 at both ends costs fewer interrupts" : "",
+        "%s: %s, MTU %" PRIu64 ", %" PRIu64 " packets missed, %" PRIu64 " dropped%s%s", name, speed,
+        mtu, missed, dropped, small ? "; MTU 9000 at both ends costs fewer interrupts" : "",
         missed > 0 ? "; the card's ring was full (ethtool -G NAME rx 4096)" : "");
 }
 

@@ -84,6 +84,17 @@ static bool is_virtual(const struct sluice_doctor *doctor, dev_t device)
     return name != NULL && (strncmp(name + 7, "vd", 2) == 0 || strncmp(name + 7, "xvd", 3) == 0);
 }
 
+/* "none [mq-deadline] kyber" is "mq-deadline". */
+static void keep_chosen(char *text)
+{
+    const char *from = strchr(text, '['), *to = from ? strchr(from, ']') : NULL;
+    if (to == NULL)
+        return;
+    const size_t length = (size_t)(to - from - 1);
+    memmove(text, from + 1, length);
+    text[length] = '\0';
+}
+
 static void look_device(const struct sluice_doctor *doctor, const char *directory)
 {
     struct stat about;
@@ -92,6 +103,7 @@ static void look_device(const struct sluice_doctor *doctor, const char *director
         !read_queue(doctor, about.st_dev, "rotational", rotational, sizeof rotational))
         return;
     read_queue(doctor, about.st_dev, "scheduler", scheduler, sizeof scheduler);
+    keep_chosen(scheduler);
     read_queue(doctor, about.st_dev, "write_cache", cache, sizeof cache);
     const bool virtual = is_virtual(doctor, about.st_dev);
     const bool turns = !virtual && strcmp(rotational, "1") == 0;

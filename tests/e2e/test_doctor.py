@@ -79,6 +79,8 @@ class Doctor(e2e.Case):
                    {"proc/sys/net/core/rmem_max": "212992"},
                    "--set", "source.receive_buffer_bytes=32MiB")
         self.costs("network", "9000", {f"{net}/mtu": "1500"})
+        self.assertIn("eth1: speed unknown, MTU 9000",
+                      self.machine({f"{net}/speed": "-1"})["network"][0][1])
         self.costs("network", "ethtool", {f"{net}/statistics/rx_missed_errors": "17"})
         self.costs("io_uring", "page cache", {"proc/sys/kernel/io_uring_disabled": "2"})
 
