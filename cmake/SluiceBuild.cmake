@@ -29,6 +29,10 @@ if(SLUICE_SANITIZE)
         -fsanitize=${SLUICE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
     target_link_options(sluice_flags INTERFACE -fsanitize=${SLUICE_SANITIZE})
 endif()
+if(SLUICE_SANITIZE MATCHES thread) # every program says itself what libzmq has unreported
+    target_sources(sluice_flags INTERFACE
+        $<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:${CMAKE_SOURCE_DIR}/tests/support/tsan_suppressions.c>)
+endif()
 if(SLUICE_FUZZ) # the libraries under the fuzz targets tell libFuzzer where they have been
     target_compile_options(sluice_flags INTERFACE
         -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined)

@@ -4,6 +4,7 @@
  * in a thread of its own, and each message is decoded with our decoder. */
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -35,9 +36,8 @@ struct fixture {
     struct sluice_simulation_report report;
     struct sluice_error error;
     enum sluice_status status;
-    volatile sig_atomic_t stop;
     struct received got;
-    size_t stop_after; /* set the stop flag after so many messages; 0: never */
+    size_t stop_after; /* stop it by a signal after so many messages; 0: never */
     char endpoint[64];
 };
 
@@ -45,6 +45,14 @@ static struct sluice_span span_of(struct fixture *fixture, size_t i)
 {
     zmq_msg_t *message = &fixture->got.messages[i];
     return (struct sluice_span){zmq_msg_data(message), zmq_msg_size(message)};
+}
+
+static volatile sig_atomic_t stop;
+
+static void on_signal(int number)
+{
+    (void)number;
+    stop = 1;
 }
 
 static void *simulate(void *argument)
@@ -58,11 +66,12 @@ static struct fixture *prepare(void)
 {
     struct fixture *fixture = calloc(1, sizeof *fixture);
     assert_non_null(fixture);
+    stop = 0;
     fixture->settings = (struct sluice_simulation_settings){
         .sender = {.endpoint = fixture->endpoint,
                    .connect = true,
                    .connect_timeout_ns = 20 * SLUICE_NS_PER_S,
-                   .stop = &fixture->stop},
+                   .stop = &stop},
         .capture = &fixture->capture,
         .faults = &fixture->faults,
         .image_count = 20,
@@ -122,7 +131,7 @@ static void run(struct fixture *fixture)
         }
         fixture->got.count++;
         if (fixture->stop_after && fixture->got.count == fixture->stop_after)
-            fixture->stop = 1;
+            pthread_kill(thread, SIGUSR1);
         zmq_setsockopt(socket, ZMQ_RCVTIMEO, &quiet, sizeof quiet);
     }
     zmq_close(socket);
@@ -404,6 +413,8 @@ static void folders_that_hold_no_series_are_refused_by_name(void **state)
 
 int main(void)
 {
+    const struct sigaction action = {.sa_handler = on_signal};
+    sigaction(SIGUSR1, &action, NULL);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_series_has_one_start_contiguous_ids_moving_times_and_one_end),
         cmocka_unit_test(a_replay_keeps_identity_and_payloads_and_counts_on),
