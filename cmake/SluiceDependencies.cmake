@@ -16,6 +16,13 @@ endfunction()
 sluice_need(zmq libzmq libzmq3-dev)
 sluice_need(lz4 liblz4 liblz4-dev)
 sluice_need(xxhash libxxhash libxxhash-dev)
+# Where it has its kernels for wider instructions (Debian's has), we ask for them.
+include(CheckSymbolExists)
+set(CMAKE_REQUIRED_LIBRARIES PkgConfig::xxhash)
+check_symbol_exists(XXH3_64bits_dispatch "xxhash.h;xxh_x86dispatch.h" SLUICE_XXHASH_DISPATCHES)
+unset(CMAKE_REQUIRED_LIBRARIES)
+target_compile_definitions(ext_xxhash INTERFACE
+    SLUICE_XXHASH_DISPATCHES=$<BOOL:${SLUICE_XXHASH_DISPATCHES}>)
 sluice_need(cbor libcbor libcbor-dev)
 sluice_need(yaml yaml-0.1 libyaml-dev)
 sluice_need(jansson jansson libjansson-dev)

@@ -7,9 +7,8 @@
 #include <string.h>
 
 #include <lz4.h>
-#define XXH_STATIC_LINKING_ONLY /* the state's size; stable since 0.8.0 */
-#include <xxhash.h>
 
+#include "core/codec/checksum.h"
 #include "core/codec/framing.h"
 
 #define EXPANSION_MAX 255 /* bytes that a byte of a block can stand for */
@@ -65,15 +64,10 @@ enum sluice_status sluice_codec_frame_block(struct sluice_span block, size_t dec
 bool sluice_codec_block_checksum(struct sluice_span block, size_t decoded_bytes, uint64_t *checksum)
 {
     uint8_t framing[SLUICE_BLOCK_FRAMING_BYTES];
-    XXH3_state_t state;
     if (block.bytes == decoded_bytes)
         return false;
     write_framing(framing, block.bytes, decoded_bytes);
-    XXH3_INITSTATE(&state);
-    XXH3_64bits_reset(&state);
-    XXH3_64bits_update(&state, framing, sizeof(framing));
-    XXH3_64bits_update(&state, block.data, block.bytes);
-    *checksum = XXH3_64bits_digest(&state);
+    *checksum = sluice_checksum_joined((struct sluice_span){framing, sizeof(framing)}, block);
     return true;
 }
 

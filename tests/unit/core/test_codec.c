@@ -11,7 +11,9 @@
 
 #include <cmocka.h>
 
+#include "core/codec/checksum.h"
 #include "core/codec/codec.h"
+#include "core/cpu.h"
 
 static const size_t element_sizes[] = {1, 2, 4, 8};
 static const enum sluice_encoding encodings[] = {SLUICE_ENCODING_NONE, SLUICE_ENCODING_LZ4,
@@ -269,6 +271,33 @@ static void the_checksum_is_xxh3(void **state)
                          sluice_checksum((struct sluice_span){(const uint8_t *)"b", 1}));
 }
 
+/* Lengths around those where XXH3 goes another way (16, 128, 240, 1024 and multiples of it). */
+static void the_checksum_is_the_same_with_all_instructions(void **state)
+{
+    (void)state;
+    static const size_t steps[] = {1, 1, 7, 61, 509, 4093};
+    const size_t most = 40000;
+    uint64_t seed = 88172645463325252u;
+    uint8_t *bytes = allocate(most + 64);
+    for (size_t i = 0; i < most + 64; i++)
+        bytes[i] = (uint8_t)next_random(&seed);
+    for (size_t length = 0, i = 0; length <= most; length += steps[length < 1100 ? 0 : i++ % 6]) {
+        const struct sluice_span span = {bytes + length % 64, length};
+        sluice_cpu_limit(SLUICE_CPU_SCALAR);
+        const uint64_t plain = sluice_checksum(span);
+        sluice_cpu_limit(SLUICE_CPU_AVX512);
+        assert_int_equal(sluice_checksum(span), plain);
+        const size_t first = next_random(&seed) % (length + 1);
+        const struct sluice_span begin = {span.data, first},
+                                 rest = {span.data + first, length - first};
+        assert_int_equal(sluice_checksum_joined(begin, rest), plain);
+        sluice_cpu_limit(SLUICE_CPU_SCALAR);
+        assert_int_equal(sluice_checksum_joined(begin, rest), plain);
+    }
+    sluice_cpu_limit(SLUICE_CPU_AVX512);
+    free(bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,6 +310,7 @@ int main(void)
         cmocka_unit_test(the_bound_holds_for_impossible_sizes),
         cmocka_unit_test(an_element_size_nobody_has_is_refused),
         cmocka_unit_test(the_checksum_is_xxh3),
+        cmocka_unit_test(the_checksum_is_the_same_with_all_instructions),
     };
 
     return cmocka_run_group_tests_name("core: codec", tests, NULL, NULL);
