@@ -88,6 +88,8 @@ static size_t put_compared(uint8_t *out, const struct sluice_lz4_encoder *encode
 void sluice_lz4_encode_begin(struct sluice_lz4_encoder *encoder)
 {
     encoder->course = (struct sluice_lz4_course){0};
+    /* Nobody's memory either: what is read beside the planes does not count, but is read. */
+    memset(encoder, 0, offsetof(struct sluice_lz4_encoder, runs));
     memset(encoder->table, 0, sizeof encoder->table);
 }
 
