@@ -96,7 +96,8 @@ static void print_help(void)
         "turns, files are fresh in every round and removed after it. Ratios hold where figures\n"
         "drift.\n"
         "\n"
-        "  --set NAME        data set, repeatable; default r500k3; --list names them\n"
+        "  --set NAME        data set, repeatable; default r500k3; --list names them; all: every\n"
+        "                    one but long\n"
         "  --replay DIR      captured messages for r500k3 and r500k1 in place of those of\n"
         "                    $SLUICE_SHARED or ../shared\n"
         "  --made            made frames, whatever is there\n"
@@ -187,11 +188,25 @@ static bool take_rate(struct sluice_bench_settings *bench)
     return true;
 }
 
+/* Those whose rounds take seconds. */
+static void take_all_sets(struct sluice_bench_settings *bench)
+{
+    const struct sluice_bench_set *set;
+    bench->set_count = 0;
+    for (uint32_t i = 0; (set = sluice_bench_set_at(i)) != NULL; i++)
+        if (strcmp(set->name, "long") != 0 && bench->set_count < SLUICE_BENCH_SETS_MAX)
+            bench->sets[bench->set_count++] = set;
+}
+
 static bool take_set(struct sluice_bench_settings *bench)
 {
     const struct sluice_bench_set *set = sluice_bench_set_find(optarg);
+    if (strcmp(optarg, "all") == 0) {
+        take_all_sets(bench);
+        return true;
+    }
     if (set == NULL)
-        return bad("set", "one of --list");
+        return bad("set", "one of --list, or all");
     if (bench->set_count == SLUICE_BENCH_SETS_MAX)
         return bad("set", "fewer of them");
     bench->sets[bench->set_count++] = set;

@@ -271,6 +271,8 @@ def check_usage():
                   ["--codec-library", "/no/such.so"], ["--kernels=none"], ["--made", "--replay", "."], ["word"]):
         done = run(*wrong)
         assert done.returncode == 2 and done.stderr and not done.stdout, wrong
+    everything = run("--set", "all", "--images", "1000000000", "--mode", "burst", "--no-python")
+    assert everything.returncode == 1 and "are free" in everything.stderr, everything.stderr
     assert run("--help").returncode == 0 and "r500k3" in run("--list").stdout
 
 
