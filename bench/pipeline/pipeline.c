@@ -331,6 +331,7 @@ enum sluice_status sluice_bench_open(const struct sluice_bench_settings *setting
     sluice_machine_look(&results->machine);
     for (uint32_t d = 0; d < settings->directory_count; d++)
         sluice_bench_folder_sweep(settings->directories[d], stderr);
+    sluice_bench_folder_sweep(settings->memory, stderr);
     results->cases = calloc(SLUICE_BENCH_CASES_MAX, sizeof(*results->cases));
     if (results->cases == NULL)
         return sluice_error_set(error, SLUICE_NO_MEMORY, "no memory for the results");
