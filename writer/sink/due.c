@@ -28,16 +28,20 @@ uint32_t sluice_due_images_max(const struct sluice_sink *sink)
     return unread > sink->flush_images ? unread : sink->flush_images;
 }
 
-static uint32_t images_limit(const struct sluice_open_series *series)
-{
-    return sluice_due_shared(series) ? sluice_due_images_max(series->sink)
-                                     : series->sink->flush_images;
-}
-
 static uint64_t mean_bytes(const struct sluice_open_series *series)
 {
     const struct sluice_tally *tally = &series->tally;
     return tally->written > 0 ? tally->bytes_written / tally->written + 1 : 1;
+}
+
+/* Images of which flush_images fill no piece cost little at a flush, and more of them would make
+ * pieces that it waits for: longer than there are slots for, at the rate at which these come. */
+static uint32_t images_limit(const struct sluice_open_series *series)
+{
+    const uint32_t images = series->sink->flush_images;
+    return mean_bytes(series) * images >= SLUICE_DIRECT_PIECE && sluice_due_shared(series)
+               ? sluice_due_images_max(series->sink)
+               : images;
 }
 
 /* What is written and not visible yet. */

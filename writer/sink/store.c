@@ -281,9 +281,15 @@ static bool may_lend(const struct sluice_sink *sink, const struct sluice_plane *
     return plane->lent && sink->lends;
 }
 
+/* The time of a commit: the clock is asked once for each chunk, and for nothing else. */
+struct moment {
+    int64_t ns;         /* now */
+    int64_t until_real; /* from it to the real time */
+};
+
 /* All chunks of one image, then its cell. */
 static enum sluice_status write_image(struct sluice_open_series *series,
-                                      const struct sluice_pending *pending,
+                                      const struct sluice_pending *pending, struct moment *moment,
                                       struct sluice_error *error)
 {
     const struct sluice_sink *sink = series->sink;
@@ -294,11 +300,10 @@ static enum sluice_status write_image(struct sluice_open_series *series,
                                .image_id = image->image_id,
                                .arrival_ns = frame->arrival_ns,
                                .arrival_real_ns = frame->arrival_real_ns,
-                               .write_real_ns = sink->clock->real_ns(sink->clock),
+                               .write_real_ns = moment->ns + moment->until_real,
                                .start_time = image->start_time,
                                .stop_time = image->stop_time,
                                .real_time = image->real_time};
-    int64_t at_ns = sluice_now_ns(sink->clock);
     for (uint32_t p = 0; p < image->plane_count; p++) {
         const struct sluice_plane *plane = &image->planes[p];
         struct sluice_span chunk = plane->payload;
@@ -311,8 +316,8 @@ static enum sluice_status write_image(struct sluice_open_series *series,
                 may_lend(sink, plane) && chunk.data == plane->payload.data, error);
         if (status != SLUICE_OK)
             return status;
-        at_ns = sluice_sink_took(sink, SLUICE_COUNTER_WRITER_CHUNK_WRITE_MAX, at_ns,
-                                 "writing a chunk", pending->file->path);
+        moment->ns = sluice_sink_took(sink, SLUICE_COUNTER_WRITER_CHUNK_WRITE_MAX, moment->ns,
+                                      "writing a chunk", pending->file->path);
         checksums[plane->channel_index] =
             plane->has_checksum ? plane->checksum : sluice_checksum(chunk);
         cell.bytes += chunk.bytes;
@@ -325,7 +330,7 @@ static enum sluice_status write_image(struct sluice_open_series *series,
     sluice_columns_add(&pending->file->live->columns, &cell, checksums, image->user_data);
     series->tally.bytes_written += cell.bytes;
     if (series->unflushed++ == 0)
-        series->oldest_unflushed_ns = at_ns;
+        series->oldest_unflushed_ns = moment->ns;
     sluice_counter_add(sink->counters, SLUICE_COUNTER_WRITER_IMAGES_WRITTEN, 1);
     sluice_counter_add(sink->counters, SLUICE_COUNTER_WRITER_BYTES_WRITTEN, cell.bytes);
     return SLUICE_OK;
@@ -342,12 +347,17 @@ static bool is_lent(const struct sluice_sink *sink, const struct sluice_image *i
 void sluice_store_commit(struct sluice_open_series *series)
 {
     const struct sluice_sink *sink = series->sink;
+    struct moment moment = {0};
     extend_files(series);
+    if (series->pending_count > 0) {
+        moment.ns = sluice_now_ns(sink->clock);
+        moment.until_real = sink->clock->real_ns(sink->clock) - moment.ns;
+    }
     for (uint32_t i = 0; i < series->pending_count; i++) {
         struct sluice_pending *pending = &series->pending[i];
         struct sluice_error error = {0};
         if (pending->file != NULL) {
-            if (write_image(series, pending, &error) == SLUICE_OK)
+            if (write_image(series, pending, &moment, &error) == SLUICE_OK)
                 pending->file = NULL;
             else
                 sluice_files_abandon(series, pending->file, &error);
