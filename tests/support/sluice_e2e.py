@@ -185,7 +185,8 @@ class Ingest:
                         threading.Thread(target=self._read_summaries, daemon=True)]
         for t in self.threads:
             t.start()
-        if wait_ready and not (self.ready.wait(20) and self.said(" ready")):
+        if wait_ready and not (self.ready.wait(60) and self.said(" ready")):
+            self.close()
             raise AssertionError("ingest did not become ready: " + "".join(self.log))
 
     def _read_log(self):
