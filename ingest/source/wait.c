@@ -23,7 +23,7 @@
 #define DENSE_NS            (60 * SLUICE_NS_PER_US) /* from message to message, in the mean */
 #define DENSE_LEAST         4                       /* messages */
 #define NAP_LEAST_NS        (20 * SLUICE_NS_PER_US) /* shorter ones cost more than they save */
-#define QUEUE_SHARE         4 /* of what libzmq may hold comes in a nap, at most */
+#define ROOM_SHARE          4 /* of what libzmq may hold, or the slots, comes in a nap, at most */
 #define WAIT_NS             (100 * SLUICE_NS_PER_MS) /* a sleep never lasts longer */
 
 int64_t sluice_source_message_bytes_max(const struct sluice_source_settings *settings)
@@ -95,7 +95,8 @@ bool sluice_source_rests(void *context)
     pace->messages = source->queue.messages;
     if (count < DENSE_LEAST || took_ns >= (int64_t)count * DENSE_NS)
         return false;
-    const int64_t fill_ns = took_ns / (int64_t)count * source->queue.hwm / QUEUE_SHARE;
+    const uint32_t hwm = source->queue.hwm, slots = source->settings.slots;
+    const int64_t fill_ns = took_ns / (int64_t)count * (hwm < slots ? hwm : slots) / ROOM_SHARE;
     pace->nap_ns = fill_ns < source->settings.nap_ns ? fill_ns : source->settings.nap_ns;
     return pace->nap_ns >= NAP_LEAST_NS;
 }

@@ -424,7 +424,7 @@ static void the_source_naps_while_images_come_densely(void **state)
 {
     (void)state;
     struct bench bench;
-    const int64_t nap_ns = 4 * SLUICE_NS_PER_MS;
+    const int64_t nap_ns = SLUICE_NS_PER_MS;
     const struct sluice_clock *real = sluice_clock_system();
     bench_open_napping(&bench, nap_ns, 1000);
     assert_false(naps_behind(&bench, 1, 0));
