@@ -21,6 +21,7 @@
 
 #define MESSAGE_BYTES_LEAST (UINT64_C(1) << 30)     /* the bound on a message is never lower */
 #define DENSE_NS            (60 * SLUICE_NS_PER_US) /* from message to message, in the mean */
+#define DENSEST_NS          (8 * SLUICE_NS_PER_US)  /* below it asking seldom finds nothing */
 #define DENSE_LEAST         4                       /* messages */
 #define NAP_LEAST_NS        (20 * SLUICE_NS_PER_US) /* shorter ones cost more than they save */
 #define ROOM_SHARE          4 /* of what libzmq may hold, or the slots, comes in a nap, at most */
@@ -93,7 +94,8 @@ bool sluice_source_rests(void *context)
         return false; /* too few to tell */
     pace->ns = now_ns;
     pace->messages = source->queue.messages;
-    if (count < DENSE_LEAST || took_ns >= (int64_t)count * DENSE_NS)
+    if (count < DENSE_LEAST || took_ns >= (int64_t)count * DENSE_NS ||
+        took_ns < (int64_t)count * DENSEST_NS)
         return false;
     const uint32_t hwm = source->queue.hwm, slots = source->settings.slots;
     const int64_t fill_ns = took_ns / (int64_t)count * (hwm < slots ? hwm : slots) / ROOM_SHARE;

@@ -435,6 +435,7 @@ static void the_source_naps_while_images_come_densely(void **state)
     assert_true(sluice_now_ns(real) - begin_ns >= nap_ns);
     assert_false(naps_behind(&bench, 0, 0)); /* nothing has come since */
     assert_false(naps_behind(&bench, 8, 100 * SLUICE_NS_PER_US));
+    assert_false(naps_behind(&bench, 8, 5 * SLUICE_NS_PER_US));
     assert_true(naps_behind(&bench, 8, 20 * SLUICE_NS_PER_US));
     bench_close(&bench);
 }
