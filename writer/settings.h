@@ -46,6 +46,12 @@ struct sluice_axis_setting {
 };
 #define SLUICE_AXIS_SETTINGS_MAX 16
 
+/* How SLUICE_INDEX_OWN changes a few bytes. */
+enum sluice_small_writes {
+    SLUICE_SMALL_WRITTEN, /* pwrite */
+    SLUICE_SMALL_MAPPED,  /* stores into the file's pages, where the file system is a known one */
+};
+
 struct sluice_metadata_settings {
     const char *instrument_name, *source_name, *source_short_name, *sample_name; /* may be "" */
     const char *rotation_axis; /* the goniometer axis that sample/depends_on names, "" = the one
@@ -72,6 +78,7 @@ struct sluice_writer_settings {
     int64_t flush_unread_ns; /* the same while no reader is known; 0: always flush_idle_ns */
     enum sluice_io io;
     enum sluice_index index;
+    enum sluice_small_writes small_writes;
     uint64_t index_page; /* SLUICE_INDEX_OWN: images of a page of it; 0: as HDF5 makes them */
     uint64_t live_memory_bytes; /* kept for live readers (SLUICE_IO_DIRECT), and a flush follows a
                                    quarter of it (but SLUICE_IO_HDF5); 0: neither */

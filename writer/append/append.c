@@ -41,6 +41,7 @@ struct column_place {
 
 struct sluice_append {
     struct sluice_past past;
+    struct sluice_map map;
     uint8_t *head; /* of the file */
     struct piece *pieces;
     uint32_t piece_count;
@@ -60,6 +61,7 @@ void sluice_append_end(struct sluice_append *append)
         sluice_fixed_array_close(&append->index[i]);
     for (int g = 0; g < SLUICE_APPEND_GROUPS; g++)
         sluice_strip_close(&append->strip[g]);
+    sluice_map_close(&append->map);
     free(append->head);
     free(append->pieces);
     free(append->index);
@@ -156,23 +158,49 @@ static void find_pieces(struct sluice_append *append)
     }
 }
 
+static bool is_key(const struct sluice_append *append, uint32_t place)
+{
+    return place >= append->image_count &&
+           append->columns[place - append->image_count].group == SLUICE_APPEND_KEYS;
+}
+
 static void set_rows(struct sluice_append *append, enum sluice_append_group group, uint64_t rows)
 {
     for (uint32_t i = 0; i < append->image_count + append->column_count; i++) {
         const struct place *place = &append->places[i];
-        const bool is_key = i >= append->image_count &&
-                            append->columns[i - append->image_count].group == SLUICE_APPEND_KEYS;
-        if (is_key == (group == SLUICE_APPEND_KEYS))
+        if (is_key(append, i) == (group == SLUICE_APPEND_KEYS))
             sluice_object_header_set_rows(&place->header, append->head + place->at, rows);
     }
 }
 
-/* The head, with the file's end in it. */
-static herr_t write_head(struct sluice_append *append)
+static void set_end(struct sluice_append *append)
 {
     append->end = sluice_past_end(&append->past);
     sluice_le_write(append->head + END_AT, append->end, 8);
     sluice_le_write(append->head + SUM_AT, sluice_lookup3(append->head, SUM_AT), 4);
+}
+
+/* The head, with the file's end in it: what changed of it, but the keys. */
+static herr_t store_head(struct sluice_append *append, bool grown)
+{
+    set_end(append);
+    if (sluice_past_seal(&append->past, 0, append->head, END_AT, END_AT + 8, SUPERBLOCK_BYTES) < 0)
+        return -1;
+    for (uint32_t i = 0; grown && i < append->image_count + append->column_count; i++) {
+        const struct place *place = &append->places[i];
+        if (!is_key(append, i) &&
+            sluice_past_seal(&append->past, place->at, append->head + place->at,
+                             place->header.rows_at, place->header.rows_at + 8,
+                             place->header.bytes) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* All of it. */
+static herr_t write_head(struct sluice_append *append)
+{
+    set_end(append);
     for (uint32_t i = 0; i < append->piece_count; i++) {
         const struct piece *piece = &append->pieces[i];
         if (sluice_past_write(&append->past, piece->from, append->head + piece->from,
@@ -195,6 +223,15 @@ static bool take_back(struct sluice_append *append)
     return write_head(append) >= 0 && sluice_past_flush(&append->past) >= 0;
 }
 
+/* Without a map it is all the same. */
+static bool map_file(struct sluice_append *append, int fd, bool wanted)
+{
+    if (wanted)
+        sluice_map_open(&append->map, fd);
+    append->past.map = &append->map;
+    return true;
+}
+
 struct sluice_append *sluice_append_begin(struct sluice_direct *direct, int descriptor,
                                           const struct sluice_append_plan *plan)
 {
@@ -212,8 +249,8 @@ struct sluice_append *sluice_append_begin(struct sluice_direct *direct, int desc
         append->places != NULL && append->columns != NULL &&
         sluice_past_open(&append->past, direct, descriptor) &&
         sluice_past_read(&append->past, 0, append->head, HEAD_MOST) >= 0 &&
-        read_superblock(append) && open_images(append, plan) && open_columns(append, plan) &&
-        take_back(append))
+        read_superblock(append) && map_file(append, descriptor, plan->mapped) &&
+        open_images(append, plan) && open_columns(append, plan) && take_back(append))
         return append;
     sluice_append_end(append);
     return NULL;
@@ -243,13 +280,16 @@ herr_t sluice_append_flush_values(struct sluice_append *append, uint64_t rows)
     for (uint32_t i = 0; i < append->image_count; i++)
         if (sluice_fixed_array_write(&append->index[i]) < 0)
             return -1;
-    if (rows > append->rows) {
+    const bool grown = rows > append->rows;
+    if (grown) {
         append->rows = rows;
         set_rows(append, SLUICE_APPEND_VALUES, rows);
     } else if (sluice_past_end(&append->past) == append->end) {
         return sluice_past_flush(&append->past);
     }
-    return write_head(append) < 0 ? -1 : sluice_past_flush(&append->past);
+    return (append->map.memory != NULL ? store_head(append, grown) : write_head(append)) < 0
+               ? -1
+               : sluice_past_flush(&append->past);
 }
 
 static const struct place *key_place(const struct sluice_append *append)
@@ -265,9 +305,13 @@ herr_t sluice_append_flush_keys(struct sluice_append *append, uint64_t rows)
     const struct place *place = key_place(append);
     if (sluice_strip_write(&append->strip[SLUICE_APPEND_KEYS]) < 0)
         return -1;
-    if (rows > append->key_rows && place != NULL) {
+    const bool grown = rows > append->key_rows;
+    if (grown) {
         append->key_rows = rows;
         set_rows(append, SLUICE_APPEND_KEYS, rows);
+    }
+    /* A write, not a store, tells who waits for changes of the file that there are some. */
+    if (place != NULL && (grown || append->map.memory != NULL)) {
         if (sluice_past_write(&append->past, place->at, append->head + place->at,
                               place->header.bytes) < 0)
             return -1;

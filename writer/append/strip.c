@@ -75,9 +75,12 @@ static herr_t write_block(struct sluice_strip *strip)
 {
     const size_t from = strip->changed_from, to = strip->changed_to;
     strip->changed_from = strip->changed_to = 0;
-    return from == to ? 0
-                      : sluice_past_write(&strip->past, strip->position + from, strip->data + from,
-                                          to - from);
+    if (from == to)
+        return 0;
+    return to - from == strip->bytes /* perhaps for the first time */
+               ? sluice_past_write(&strip->past, strip->position, strip->data, strip->bytes)
+               : sluice_past_store(&strip->past, strip->position + from, strip->data + from,
+                                   to - from);
 }
 
 static herr_t make_block(struct sluice_strip *strip, uint64_t number)

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * DESIGN. A file system that cannot take a page answers a store with SIGBUS: it went read-only
+ * after an error, cannot read a page again, has no room for a copy of it. The handler then leaves
+ * the store for the line before it, and the caller writes the same bytes with pwrite, which knows
+ * the reason.
+ *
+ * Both ends of what is stored, and the sum, are touched first: pages that were written back are
+ * asked for again then, and not between the bytes and their sum. */
+#include "writer/driver/map.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <ucontext.h>
+
+#include "core/log.h"
+
+#define PAGE      ((size_t)4096)
+#define SUM_BYTES 4
+
+static _Thread_local sigjmp_buf *volatile trap; /* NULL: this thread stores nothing */
+static struct sigaction before;
+static pthread_mutex_t installing = PTHREAD_MUTEX_INITIALIZER;
+
+static void on_bus_error(int number, siginfo_t *info, void *context)
+{
+    if (info->si_code > 0 && trap != NULL) { /* no return would give the thread its mask back */
+        pthread_sigmask(SIG_SETMASK, &((const ucontext_t *)context)->uc_sigmask, NULL);
+        siglongjmp(*trap, 1);
+    }
+    sigaction(number, &before, NULL); /* a fault comes again when we return */
+    if (info->si_code <= 0)
+        raise(number);
+}
+
+/* Before what is there, if that is not us: others may have come behind us. */
+static void install(void)
+{
+    struct sigaction there, ours = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO};
+    sigemptyset(&ours.sa_mask);
+    pthread_mutex_lock(&installing);
+    if (sigaction(SIGBUS, NULL, &there) == 0 &&
+        !(there.sa_flags & SA_SIGINFO && there.sa_sigaction == on_bus_error)) {
+        before = there;
+        sigaction(SIGBUS, &ours, NULL);
+    }
+    pthread_mutex_unlock(&installing);
+}
+
+static bool is_known(int fd)
+{
+    static const unsigned long known[] = {
+        0xef53,     /* ext4 */
+        0x58465342, /* XFS */
+        0x01021994, /* tmpfs */
+    };
+    struct statfs kind;
+    if (fstatfs(fd, &kind) == 0)
+        for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+            if ((unsigned long)kind.f_type == known[i])
+                return true;
+    return false;
+}
+
+void sluice_map_open(struct sluice_map *map, int fd)
+{
+    struct stat there;
+    *map = (struct sluice_map){0};
+    if (!is_known(fd) || fstat(fd, &there) != 0 || (size_t)there.st_size < PAGE)
+        return;
+    const size_t bytes = (size_t)there.st_size & ~(PAGE - 1);
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (memory == MAP_FAILED)
+        return;
+    install();
+    *map = (struct sluice_map){.memory = memory, .bytes = bytes};
+}
+
+void sluice_map_close(struct sluice_map *map)
+{
+    if (map->memory != NULL)
+        munmap(map->memory, map->bytes);
+    *map = (struct sluice_map){0};
+}
+
+static void touch(uint8_t *at)
+{
+    volatile uint8_t *byte = at;
+    *byte = *byte;
+}
+
+/* No call between the bytes and the sum where they are few. */
+static void put(uint8_t *to, const uint8_t *from, size_t bytes)
+{
+    if (bytes == 8)
+        memcpy(to, from, 8);
+    else if (bytes == SUM_BYTES)
+        memcpy(to, from, SUM_BYTES);
+    else
+        memcpy(to, from, bytes);
+}
+
+bool sluice_map_store(struct sluice_map *map, uint64_t position, const uint8_t *data, size_t from,
+                      size_t to, size_t bytes, bool sealed)
+{
+    uint8_t *memory = map->memory + position;
+    sigjmp_buf back;
+    if (sigsetjmp(back, 0) != 0) {
+        trap = NULL;
+        sluice_map_close(map);
+        sluice_log_warning("writer", "the file system refuses a page of a mapped file, which is "
+                                     "written from now on (writer.small_writes)");
+        return false;
+    }
+    trap = &back;
+    touch(memory + from);
+    touch(memory + to - 1);
+    if (sealed) {
+        touch(memory + bytes - SUM_BYTES);
+        touch(memory + bytes - 1);
+    }
+    atomic_thread_fence(memory_order_release);
+    put(memory + from, data + from, to - from);
+    atomic_thread_fence(memory_order_release);
+    if (sealed)
+        put(memory + bytes - SUM_BYTES, data + bytes - SUM_BYTES, SUM_BYTES);
+    atomic_signal_fence(memory_order_seq_cst);
+    trap = NULL;
+    return true;
+}

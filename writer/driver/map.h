@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A growing file's first part, mapped: few bytes that change are stored into the page cache, where
+ * readers of any kind see them, without a call to the system. What is stored must have been written
+ * before, so that the file has room for it.
+ *
+ * One thread uses a map. The process gets a handler of SIGBUS, which passes on what is not a map's.
+ * Not where the page cache is not the one of all readers (network file systems), nor where that was
+ * never tried: ext4, XFS, tmpfs. */
+#ifndef SLUICE_WRITER_DRIVER_MAP_H
+#define SLUICE_WRITER_DRIVER_MAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Zeroed memory holds nothing. */
+struct sluice_map {
+    uint8_t *memory; /* NULL: there is none */
+    size_t bytes;    /* of the file, from its beginning */
+};
+
+/* Whole pages of what the file has now; it must not become shorter while they are mapped. Where
+ * that cannot be had the map holds nothing. `fd` is open for reading and writing. */
+void sluice_map_open(struct sluice_map *map, int fd);
+void sluice_map_close(struct sluice_map *map);
+
+static inline bool sluice_map_holds(const struct sluice_map *map, uint64_t position, size_t bytes)
+{
+    return position < map->bytes && bytes <= map->bytes - position;
+}
+
+/* Stores [from, to) of what lies at `position`, seen after all that was stored before; and then,
+ * when `sealed`, its last 4 of `bytes`, the sum. A kill falls between the two once in a great many
+ * times: nothing is asked of the system there. False: the file system does not take it; some of it
+ * may be there, and the map holds nothing any more. */
+bool sluice_map_store(struct sluice_map *map, uint64_t position, const uint8_t *data, size_t from,
+                      size_t to, size_t bytes, bool sealed);
+
+#endif
