@@ -159,6 +159,11 @@ static void note_fault(struct sluice_target *target, int code)
         target->fault = code;
 }
 
+static size_t payload_of(const struct sluice_stage *stage)
+{
+    return stage->fill - stage->padding;
+}
+
 /* Not a fault: this piece and all further ones of the file go through the page cache. */
 static bool refuses_direct(struct sluice_stages *stages, struct sluice_target *target, int code)
 {
@@ -246,8 +251,10 @@ static void written(struct sluice_stages *stages, struct sluice_stage *stage, in
         request(stages, stage);
         return;
     }
-    if (result < 0 && refuses_direct(stages, target, -result))
+    if (result < 0 && refuses_direct(stages, target, -result)) {
         result = 0;
+        sluice_way_move(&stages->counts.direct, &stages->counts.cached, payload_of(stage));
+    }
     if (result < 0)
         note_fault(target, -result);
     else if ((size_t)result < stage->sent) {
@@ -361,12 +368,6 @@ static bool spills(struct sluice_stages *stages, const struct sluice_stage *stag
     return stages->in_flight >= limit && sluice_spill_may(&stages->spill);
 }
 
-static void count(struct sluice_way_count *way, size_t bytes)
-{
-    way->pieces++;
-    way->bytes += bytes;
-}
-
 /* Its pages are no other piece's: the kernel keeps what goes past the cache and what goes through
  * it apart by them. */
 static void spill_piece(struct sluice_stages *stages, struct sluice_target *target,
@@ -378,7 +379,7 @@ static void spill_piece(struct sluice_stages *stages, struct sluice_target *targ
     if (code != 0)
         note_fault(target, code);
     sluice_spill_took(&stages->spill, sluice_now_ns(clock) - begin_ns);
-    count(&stages->counts.spilled, stage->fill);
+    sluice_way_add(&stages->counts.spilled, payload_of(stage));
     release(stages, stage);
 }
 
@@ -402,13 +403,13 @@ static void send_piece(struct sluice_stages *stages, struct sluice_target *targe
         if (stage->loan == 0) /* what its buffer held before is nobody's */
             memset(stage->buffer + stage->fill, 0, stage->sent - stage->fill);
         tell_readers(stages, stage);
-        count(&stages->counts.direct, stage->fill);
+        sluice_way_add(&stages->counts.direct, payload_of(stage));
         target->in_flight++;
         stages->in_flight++;
         request(stages, stage);
         return;
     }
-    count(&stages->counts.cached, stage->fill);
+    sluice_way_add(&stages->counts.cached, payload_of(stage));
     int code = sluice_write_fully(target->fd, stage->data, stage->fill, stage->base);
     if (code != 0)
         note_fault(target, code);
@@ -445,7 +446,7 @@ static void write_large(struct sluice_stages *stages, struct sluice_target *targ
         const size_t rest = bytes - done;
         const size_t part = rest < SLUICE_STAGE_BYTES ? rest : SLUICE_STAGE_BYTES;
         const int code = sluice_write_fully(target->fd, data + done, part, position + done);
-        count(&stages->counts.cached, part);
+        sluice_way_add(&stages->counts.cached, part);
         if (code != 0)
             note_fault(target, code);
         done += part;
@@ -494,6 +495,7 @@ static bool goes_on(struct sluice_stage *piece, uint64_t position, const uint8_t
         return position == piece->base + piece->fill;
     if (data != piece->data + padded || position != piece->base + padded)
         return false;
+    piece->padding += padded - piece->fill;
     piece->fill = padded;
     return true;
 }

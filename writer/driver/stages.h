@@ -48,9 +48,10 @@ struct sluice_stage {
     const uint8_t *data; /* aligned */
     size_t room;         /* bytes, up to SLUICE_STAGE_BYTES */
     struct sluice_target *target;
-    uint64_t base; /* position in the file, aligned */
-    size_t fill;   /* bytes */
-    size_t sent;   /* bytes of the request in flight; 0: not in flight */
+    uint64_t base;  /* position in the file, aligned */
+    size_t fill;    /* bytes */
+    size_t padding; /* of them between images of lent memory */
+    size_t sent;    /* bytes of the request in flight; 0: not in flight */
     unsigned index;
     uint8_t *buffer; /* the same, of our buffers; NULL: lent memory */
     bool fed;        /* live readers may find it: others are used again before it */

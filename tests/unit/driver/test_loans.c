@@ -114,14 +114,18 @@ static void images_of_any_size_arrive_from_where_they_lie(void **state)
 {
     (void)state;
     static const size_t sizes[] = {1, 4095, 4096, 4097, 500000, MIB - 1, MIB, MIB + 1, 3 * MIB + 5};
+    const struct sluice_driver_counts *counts = &stages.counts;
+    size_t bytes = 0;
     unsigned seed = 1;
     struct file file = make_file(true);
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         const uint8_t *image = make_image(sizes[i] * 3, &seed);
         for (int plane = 0; plane < 3; plane++)
             assert_true(put(&file, image + (size_t)plane * sizes[i], sizes[i], true));
+        bytes += sizes[i] * 3;
     }
     assert_int_equal(sluice_stages_settle(&stages, &file.target), 0);
+    assert_int_equal(counts->direct.bytes + counts->cached.bytes, bytes); /* and no padding */
     assert_int_equal(sluice_stages_returned(&stages), sluice_stages_loans(&stages));
     check_file(&file);
     close_file(&file);
@@ -264,6 +268,10 @@ static void refused_and_short_writes_of_loans_are_completed(void **state)
     assert_true(put(&file, make_image(3 * MIB + 7, &seed), 3 * MIB + 7, true));
     assert_int_equal(sluice_stages_settle(&stages, &file.target), 0);
     assert_true(file.target.cached);
+    assert_int_equal(stages.counts.direct.pieces, 0);
+    assert_int_equal(stages.counts.direct.bytes, 0);
+    assert_int_equal(stages.counts.cached.pieces, 4);
+    assert_int_equal(stages.counts.cached.bytes, 3 * MIB + 7);
     check_file(&file);
     close_file(&file);
     file = make_file(false);
