@@ -16,6 +16,7 @@
 
 static _Atomic int available = UNKNOWN;
 static _Atomic int allowed = SLUICE_CPU_AVX512;
+static _Atomic int highest = UNKNOWN; /* that must be allowed for all to be */
 
 static const char *const names[SLUICE_CPU_LEVEL_COUNT] = {"scalar", "avx2", "avx512"};
 
@@ -38,15 +39,41 @@ static enum sluice_cpu_level detect(void)
 #endif
 }
 
-static int find(void)
+static enum sluice_cpu_level environment(void)
 {
     const char *text = getenv("SLUICE_INSTRUCTIONS");
-    enum sluice_cpu_level level = detect(), wanted = level;
+    enum sluice_cpu_level level = SLUICE_CPU_AVX512;
 
-    if (text && sluice_cpu_level_from_name(text, &wanted) && wanted < level)
-        level = wanted;
+    if (text)
+        (void)sluice_cpu_level_from_name(text, &level);
+    return level;
+}
+
+static int find(void)
+{
+    enum sluice_cpu_level level = detect(), limit = environment();
+
+    if (limit < level)
+        level = limit;
     sluice_store_relaxed(&available, (int)level);
     return (int)level;
+}
+
+static int find_highest(void)
+{
+    int level = SLUICE_CPU_SCALAR;
+
+#if defined(SLUICE_CPU_X86)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f"))
+        level = SLUICE_CPU_AVX512;
+    else if (__builtin_cpu_supports("avx2"))
+        level = SLUICE_CPU_AVX2;
+#endif
+    if ((int)environment() < level)
+        level = SLUICE_CPU_LEVEL_COUNT; /* whatever the program allows */
+    sluice_store_relaxed(&highest, level);
+    return level;
 }
 
 enum sluice_cpu_level sluice_cpu_level(void)
@@ -62,6 +89,15 @@ enum sluice_cpu_level sluice_cpu_limit(enum sluice_cpu_level level)
 {
     sluice_store_relaxed(&allowed, (int)level);
     return sluice_cpu_level();
+}
+
+bool sluice_cpu_all_allowed(void)
+{
+    int level = sluice_load_relaxed(&highest);
+
+    if (level == UNKNOWN)
+        level = find_highest();
+    return sluice_load_relaxed(&allowed) >= level;
 }
 
 const char *sluice_cpu_level_name(enum sluice_cpu_level level)

@@ -36,6 +36,10 @@ enum sluice_cpu_level sluice_cpu_level(void);
  * in force, which is lower where the processor or SLUICE_INSTRUCTIONS has less. */
 enum sluice_cpu_level sluice_cpu_limit(enum sluice_cpu_level level);
 
+/* Nothing that the processor has is above the level in force, so that code of others, which chooses
+ * among all of it by itself, may be called. Of AVX-512 its foundation (F) is enough here. */
+bool sluice_cpu_all_allowed(void);
+
 /* "scalar", "avx2", "avx512". */
 const char *sluice_cpu_level_name(enum sluice_cpu_level level);
 /* The other way, "auto" being the highest; false (and *level as it was) for any other word. */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <xxhash.h>
 
 #include "core/codec/checksum.h"
 #include "core/codec/codec.h"
@@ -271,6 +272,40 @@ static void the_checksum_is_xxh3(void **state)
                          sluice_checksum((struct sluice_span){(const uint8_t *)"b", 1}));
 }
 
+#if SLUICE_XXHASH_DISPATCHES
+static unsigned chosen_by_the_library;
+
+XXH64_hash_t __real_XXH3_64bits_dispatch(const void *data, size_t bytes);
+XXH64_hash_t __wrap_XXH3_64bits_dispatch(const void *data, size_t bytes);
+XXH64_hash_t __wrap_XXH3_64bits_dispatch(const void *data, size_t bytes)
+{
+    chosen_by_the_library++;
+    return __real_XXH3_64bits_dispatch(data, bytes);
+}
+
+static void the_library_chooses_only_where_nothing_is_forbidden(void **state)
+{
+    (void)state;
+    const bool has_avx512 = __builtin_cpu_supports("avx512f"),
+               has_avx2 = __builtin_cpu_supports("avx2"),
+               expected[] = {!has_avx2 && !has_avx512, !has_avx512, true};
+    if (getenv("SLUICE_INSTRUCTIONS") != NULL)
+        skip();
+    for (int limit = 0; limit < SLUICE_CPU_LEVEL_COUNT; limit++) {
+        sluice_cpu_limit((enum sluice_cpu_level)limit);
+        chosen_by_the_library = 0;
+        sluice_checksum((struct sluice_span){(const uint8_t *)"abc", 3});
+        assert_int_equal(chosen_by_the_library, expected[limit]);
+    }
+}
+#else
+static void the_library_chooses_only_where_nothing_is_forbidden(void **state)
+{
+    (void)state;
+    skip(); /* it has no kernels to choose from */
+}
+#endif
+
 /* Lengths around those where XXH3 goes another way (16, 128, 240, 1024 and multiples of it). */
 static void the_checksum_is_the_same_with_all_instructions(void **state)
 {
@@ -310,6 +345,7 @@ int main(void)
         cmocka_unit_test(the_bound_holds_for_impossible_sizes),
         cmocka_unit_test(an_element_size_nobody_has_is_refused),
         cmocka_unit_test(the_checksum_is_xxh3),
+        cmocka_unit_test(the_library_chooses_only_where_nothing_is_forbidden),
         cmocka_unit_test(the_checksum_is_the_same_with_all_instructions),
     };
 
