@@ -2,7 +2,10 @@
  *
  * The lock file gets its name when it is locked, and goes last: at no moment does a folder that is
  * used look as if it had been left, and one that was half removed can be recognised again. Only the
- * two names that were made here are removed; should anything else lie there, the folder stays. */
+ * two names that were made here are removed; should anything else lie there, the folder stays.
+ *
+ * Some shared file systems (BeeGFS, NFS with local_lock) know only the locks of the machine that
+ * asks. So the lock file holds the name of the machine, and nobody else takes it. */
 #include "bench/pipeline/folder.h"
 
 #include <dirent.h>
@@ -13,11 +16,14 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #define PREFIX "sluice-bench-"
 #define LOCK   "lock"
 #define FILES  "files"
+
+#define MACHINE_BYTES 72
 
 static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
 {
@@ -42,6 +48,31 @@ static bool join(char *out, size_t bytes, const char *path, const char *name)
     return length > 0 && (size_t)length < bytes;
 }
 
+/* Of this machine, as it stands in the lock file; its length. */
+static size_t machine_name(char *name, size_t bytes)
+{
+    struct utsname machine;
+    if (uname(&machine) != 0)
+        return 0;
+    snprintf(name, bytes, "%s\n", machine.nodename);
+    return strlen(name);
+}
+
+static bool write_machine(int fd)
+{
+    char name[MACHINE_BYTES];
+    const size_t bytes = machine_name(name, sizeof(name));
+    return bytes > 0 && write(fd, name, bytes) == (ssize_t)bytes;
+}
+
+static bool is_of_this_machine(int fd)
+{
+    char name[MACHINE_BYTES], found[MACHINE_BYTES];
+    const size_t bytes = machine_name(name, sizeof(name));
+    return bytes > 0 && pread(fd, found, sizeof(found), 0) == (ssize_t)bytes &&
+           memcmp(found, name, bytes) == 0;
+}
+
 static int make_lock(const char *path)
 {
     char made[SLUICE_BENCH_FOLDER_BYTES + 16], name[SLUICE_BENCH_FOLDER_BYTES + 16];
@@ -50,7 +81,7 @@ static int make_lock(const char *path)
     const int fd = open(made, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return -1;
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0 || rename(made, name) != 0) {
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0 || !write_machine(fd) || rename(made, name) != 0) {
         unlink(made);
         close(fd);
         return -1;
@@ -122,7 +153,8 @@ static int take_lock(const char *path)
     if (fd < 0)
         return -1;
     if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_uid == geteuid() &&
-        flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &info) == 0 && info.st_nlink > 0)
+        is_of_this_machine(fd) && flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &info) == 0 &&
+        info.st_nlink > 0)
         return fd;
     close(fd);
     return -1;

@@ -3,12 +3,13 @@
  * Folders for what a benchmark writes: `sluice-bench-XXXXXX` below a directory, with a lock file
  * that is held as long as the process lives, and `files` for whoever measures.
  *
- *   sluice-bench-Xb3k9Q/lock     flock, from before it has this name until the folder is removed
+ *   sluice-bench-Xb3k9Q/lock     flock, from before it has this name until the folder is removed;
+ *                                holds the machine's name
  *                       files/   all else
  *
  * So what a killed benchmark left, gigabytes maybe, is told for sure from what another one is
- * using: the kernel gives the lock back when its holder has died. A folder without that file is
- * nobody's business. Blocks; one thread. */
+ * using: the kernel gives the lock back when its holder has died. A folder without that file, or
+ * of another machine, is nobody's business. Blocks; one thread. */
 #ifndef SLUICE_BENCH_PIPELINE_FOLDER_H
 #define SLUICE_BENCH_PIPELINE_FOLDER_H
 

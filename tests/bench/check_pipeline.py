@@ -7,6 +7,7 @@ import copy
 import glob
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -334,7 +335,7 @@ def gone(pid):
 
 def check_killed(directory):
     """What a killed one left is removed by the next one in the same directory, with a word; what
-    another one uses is not, nor is a folder that only has such a name."""
+    another one or another machine uses is not, nor is a folder that only has such a name."""
     place = os.path.join(directory, "killed")
     killed, _ = start_long(place)
     left, pids = folders(place), children(killed.pid)
@@ -347,8 +348,12 @@ def check_killed(directory):
     assert all(gone(pid) for pid in pids), "children end with it"
     other = os.path.join(place, "sluice-bench-others")
     os.mkdir(other)
+    elsewhere = os.path.join(place, "sluice-bench-elsewhere")  # on a file system with several
+    os.makedirs(os.path.join(elsewhere, "files"))
+    with open(os.path.join(elsewhere, "lock"), "w", encoding="ascii") as lock:
+        lock.write(f"not-{os.uname().nodename}\n")
     living, _ = start_long(place)
-    used = [path for path in folders(place) if path not in left + [other]]
+    used = [path for path in folders(place) if path not in left + [other, elsewhere]]
     assert len(used) == 2 and not any(os.path.exists(path) for path in left), (left, used)
     done = run("--quick", "--made", "--set", "64x64", "--mode", "burst", "--no-python",
                directory=place)
@@ -358,6 +363,8 @@ def check_killed(directory):
     said = living.communicate(timeout=60)[1]
     for path in left:
         assert f"removed what a killed benchmark left: {path}" in said, said
+    assert os.path.isdir(os.path.join(elsewhere, "files")), said
+    shutil.rmtree(elsewhere)
     os.rmdir(other)
     os.rmdir(place)  # which is empty
 
