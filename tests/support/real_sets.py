@@ -25,7 +25,7 @@ AXES = {"omega": {"start": OMEGA[0], "increment": OMEGA[1]},
 DIRECTIONS = {"omega": (-1, 0, 0), "kappa": (-0.5, 0, np.sqrt(0.75)), "phi": (-1, 0, 0)}
 SAMPLE, SOURCE, INSTRUMENT = "xtal 7", "Test Light Source", "BL1"
 THRESHOLDS = {"threshold_1": 6000.0, "threshold_2": 9000.0}
-SETTINGS = ["writer.images_per_file=4", "metadata.source_name=another",
+SETTINGS = ["writer.images_per_file=4", "writer.index_page=2", "metadata.source_name=another",
             "metadata.sample_name=another", f"metadata.instrument_name={INSTRUMENT}", "metadata.axes={%s}" % ", ".join(
                 f"{name}: [{', '.join(repr(float(x)) for x in vector)}]"
                 for name, vector in DIRECTIONS.items())]
