@@ -79,7 +79,7 @@ struct sluice_writer_settings {
     enum sluice_io io;
     enum sluice_index index;
     enum sluice_small_writes small_writes;
-    uint64_t index_page; /* SLUICE_INDEX_OWN: images of a page of it; 0: as HDF5 makes them */
+    uint64_t index_page;        /* SLUICE_INDEX_OWN: most images of a page of it; 0: as by HDF5 */
     uint64_t live_memory_bytes; /* kept for live readers (SLUICE_IO_DIRECT), and a flush follows a
                                    quarter of it (but SLUICE_IO_HDF5); 0: neither */
     uint32_t spill_after; /* SLUICE_IO_DIRECT: MiB in flight, then through the page cache; 0: not */

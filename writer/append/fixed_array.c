@@ -5,10 +5,7 @@
  * a paged one, one bit a page (the first is the highest of its byte), a checksum, and behind it the
  * pages, each entries and a checksum. A page whose bit is not set has never been written.
  *
- * A page is written before the bit that says so.
- *
- * A kill can cut a write between two pages of memory, which leaves a wrong sum; so a block that is
- * made here lies where few of its writes go over such an edge. */
+ * A page is written before the bit that says so. */
 #include "writer/append/fixed_array.h"
 
 #include <stdlib.h>
@@ -23,8 +20,6 @@
 #define MASK_BYTES       4
 #define PAGES_MOST       (UINT64_C(1) << 24)
 #define ENTRIES_HELD     2048
-#define MEMORY_PAGE      4096
-#define PLACED_PAGES     128
 
 static bool sum_is_right(const uint8_t *data, size_t bytes)
 {
@@ -242,65 +237,31 @@ herr_t sluice_fixed_array_write(struct sluice_fixed_array *array)
     return sluice_past_write(&array->past, array->block, array->head, array->head_bytes);
 }
 
-/* How many writes, if entries are set one by one, would go over the edge of a page of memory: those
- * of what is before the last edge in a page of ours, but the first, which makes the page. */
-static uint64_t count_cuts(const struct sluice_fixed_array *array, uint64_t block)
+/* Every page, with its sum but not its bit: HDF5 reads none of them, but other programs read all
+ * pages whatever their bits say, and check the sums. */
+static herr_t write_empty_pages(struct sluice_fixed_array *array)
 {
-    const uint64_t bytes = array->per_page * array->entry_bytes + SUM_BYTES;
-    const uint64_t pages = page_count(array);
-    uint64_t cuts = 0, at = block + array->head_bytes;
-    if ((block ^ (at - 1)) / MEMORY_PAGE != 0)
-        cuts += pages; /* each sets its bit */
-    for (uint64_t page = 0; page < pages; page++, at += bytes) {
-        const uint64_t edge = (at + bytes - 1) & ~(uint64_t)(MEMORY_PAGE - 1);
-        if (edge > at)
-            cuts += (edge - at - 1) / array->entry_bytes;
-    }
-    return cuts;
+    struct sluice_fixed_array_page *page = &array->page[0];
+    for (uint64_t number = 0; number < page_count(array); number++)
+        if (load_page(array, page, number) < 0 || write_page(array, page) < 0)
+            return -1;
+    page->held = false;
+    memset(array->head + BLOCK_HEAD_BYTES, 0, array->head_bytes - BLOCK_HEAD_BYTES);
+    return 0;
 }
 
-/* Room for the whole block, which is written where it is needed; of a short one where the fewest
- * writes can be cut. */
-static bool place_block(struct sluice_fixed_array *array)
-{
-    const uint64_t pages = page_count(array);
-    const uint64_t bytes =
-        array->head_bytes + array->count * array->entry_bytes + pages * SUM_BYTES + MEMORY_PAGE;
-    const uint64_t room = sluice_past_room(&array->past, (size_t)bytes);
-    uint64_t fewest = UINT64_MAX;
-    if (room == HADDR_UNDEF)
-        return false;
-    const uint64_t tried = pages <= PLACED_PAGES ? MEMORY_PAGE : 1;
-    for (uint64_t shift = 0; shift < tried && fewest > 0; shift += array->entry_bytes) {
-        const uint64_t cuts = count_cuts(array, room + shift);
-        if (cuts < fewest)
-            array->block = room + shift;
-        fewest = cuts < fewest ? cuts : fewest;
-    }
-    return true;
-}
-
-/* An array like `old`, with its first entry. */
-static herr_t make_shorter(struct sluice_fixed_array *made, struct sluice_fixed_array *old,
-                           unsigned page_bits)
+/* HDF5 leaves pages unwritten too, of an array that is longer than one of its own. */
+static herr_t make_block(struct sluice_fixed_array *made, struct sluice_fixed_array *old)
 {
     struct sluice_fixed_array_page *from, *to;
-    *made = (struct sluice_fixed_array){.past = old->past,
-                                        .count = old->count,
-                                        .entry_bytes = old->entry_bytes,
-                                        .per_page = UINT64_C(1) << page_bits,
-                                        .paged = true};
-    made->head_bytes = BLOCK_HEAD_BYTES + (size_t)((page_count(made) + 7) / 8) + SUM_BYTES;
-    made->head = calloc(made->head_bytes, 1);
-    if (made->head == NULL || !take_pages(made))
-        return sluice_past_fail("no memory for the index of a dataset");
     memcpy(made->head, old->head, BLOCK_HEAD_BYTES);
+    if (!old->paged && write_empty_pages(made) < 0)
+        return -1;
     const uint8_t *first = find(old, 0, &from);
     uint8_t *entry = find(made, 0, &to);
-    if (first == NULL || entry == NULL || !place_block(made))
+    if (first == NULL || entry == NULL)
         return -1;
     memcpy(entry, first, made->entry_bytes);
-    to->changed_to = made->entry_bytes;
     return sluice_fixed_array_write(made);
 }
 
@@ -317,19 +278,29 @@ static herr_t set_block(const struct sluice_past *past, uint64_t header, unsigne
     return sluice_past_write(past, header, data, sizeof(data));
 }
 
-herr_t sluice_fixed_array_shorten(const struct sluice_past *past, uint64_t header,
-                                  unsigned page_bits)
+size_t sluice_fixed_array_head(uint64_t count, unsigned page_bits)
 {
-    struct sluice_fixed_array old, made = {0};
-    herr_t result = 0;
-    if (!sluice_fixed_array_open(&old, past, header))
-        return sluice_past_fail("the index of a dataset is not as expected");
-    if (old.per_page > UINT64_C(1) << page_bits) {
-        result = make_shorter(&made, &old, page_bits);
-        if (result >= 0)
-            result = set_block(past, header, page_bits, made.block);
-    }
+    const uint64_t pages = (count + (UINT64_C(1) << page_bits) - 1) >> page_bits;
+    return BLOCK_HEAD_BYTES + (size_t)((pages + 7) / 8) + SUM_BYTES;
+}
+
+herr_t sluice_fixed_array_move(struct sluice_fixed_array *array, uint64_t header,
+                               unsigned page_bits, uint64_t block)
+{
+    struct sluice_fixed_array made = {.past = array->past,
+                                      .block = block,
+                                      .count = array->count,
+                                      .entry_bytes = array->entry_bytes,
+                                      .per_page = UINT64_C(1) << page_bits,
+                                      .paged = true,
+                                      .head_bytes =
+                                          sluice_fixed_array_head(array->count, page_bits)};
+    herr_t result = -1;
+    made.head = calloc(made.head_bytes, 1);
+    if (made.head == NULL || !take_pages(&made))
+        sluice_past_fail("no memory for the index of a dataset");
+    else if (make_block(&made, array) >= 0)
+        result = set_block(&array->past, header, page_bits, block);
     sluice_fixed_array_close(&made);
-    sluice_fixed_array_close(&old);
     return result;
 }

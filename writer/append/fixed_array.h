@@ -38,11 +38,13 @@ struct sluice_fixed_array {
  * then. */
 bool sluice_fixed_array_open(struct sluice_fixed_array *array, const struct sluice_past *past,
                              uint64_t header);
-/* The array of which nothing but the first entry is set gets pages of so many entries (a power of
- * two) in a data block of its own, if they are shorter than now. -1: it cannot be read or written.
- */
-herr_t sluice_fixed_array_shorten(const struct sluice_past *past, uint64_t header,
-                                  unsigned page_bits);
+/* Of an array with pages of so many entries (a power of two): what lies before them in its data
+ * block. Behind it each page takes its entries and 4 bytes. */
+size_t sluice_fixed_array_head(uint64_t count, unsigned page_bits);
+/* The array of which nothing but the first entry is set gets pages of so many entries, fewer than
+ * all, in a data block at `block`. It is to be opened anew then. */
+herr_t sluice_fixed_array_move(struct sluice_fixed_array *array, uint64_t header,
+                               unsigned page_bits, uint64_t block);
 /* Zeroed memory is accepted. */
 void sluice_fixed_array_close(struct sluice_fixed_array *array);
 

@@ -232,16 +232,14 @@ static herr_t prepare_append(struct sluice_datafile_live *live)
     return sluice_columns_prepare(&live->columns);
 }
 
-static herr_t shorten_pages(const struct sluice_sink *sink, const struct sluice_datafile *file,
-                            const struct sluice_datafile_live *live)
+static herr_t shorten_pages(const struct sluice_sink *sink, const struct sluice_datafile_live *live)
 {
-    const uint64_t page = sink->settings->index_page;
-    if (page == 0 || file->capacity <= page)
+    if (sink->settings->index_page == 0)
         return 0;
     return H5Fflush(live->file, H5F_SCOPE_LOCAL) < 0
                ? -1
                : sluice_pages_shorten(sink->direct, live->descriptor, live->images,
-                                      live->channel_count, file->capacity, page);
+                                      live->channel_count, sink->settings->index_page);
 }
 
 /* HDF5 keeps the rows: there are none again. */
@@ -307,7 +305,7 @@ static enum sluice_status create_objects(const struct sluice_sink *sink,
     H5Gclose(data);
     H5Gclose(entry);
     const bool append = may_append(sink, live);
-    if (append && (prepare_append(live) < 0 || shorten_pages(sink, file, live) < 0))
+    if (append && (prepare_append(live) < 0 || shorten_pages(sink, live) < 0))
         return sluice_h5_error(error, SLUICE_IO, "cannot prepare its datasets");
     if (H5Fstart_swmr_write(live->file) < 0)
         return sluice_h5_error(error, SLUICE_IO, "cannot start SWMR");
