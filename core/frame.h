@@ -59,6 +59,13 @@ sluice_encoding_name(enum sluice_encoding encoding); /* "none", "lz4", "bslz4", 
 /* The encoding that such payloads have in a file. */
 enum sluice_encoding sluice_encoding_stored(enum sluice_encoding encoding);
 
+/* How a payload lies until its slot goes back. */
+enum sluice_lent {
+    SLUICE_LENT_NOT,   /* not so long: it has to be copied */
+    SLUICE_LENT_PAGES, /* in whole pages that are zero behind the image's last plane */
+    SLUICE_LENT_BARE,  /* it stays, but what lies beside it is somebody else's */
+};
+
 struct sluice_plane {
     struct sluice_span channel; /* the detector's name of it, in the message */
     struct sluice_span payload;
@@ -67,8 +74,7 @@ struct sluice_plane {
     enum sluice_encoding encoding;
     uint32_t channel_index; /* in the series' channels; set by the source */
     bool has_checksum;      /* `checksum` is sluice_checksum of the chunk that the payload is */
-    bool lent; /* the payload lies in memory that may be written to a file as it is: it stays until
-                  the slot goes back, in whole pages that are zero behind the image's last plane */
+    enum sluice_lent lent;  /* whether the payload may be written from where it lies */
     uint64_t checksum;
 };
 

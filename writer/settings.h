@@ -76,6 +76,7 @@ struct sluice_writer_settings {
     int64_t flush_interval_ns;
     int64_t flush_idle_ns;
     int64_t flush_unread_ns; /* the same while no reader is known; 0: always flush_idle_ns */
+    bool from_messages;      /* then they are also written from where they were received */
     enum sluice_io io;
     enum sluice_index index;
     enum sluice_small_writes small_writes;

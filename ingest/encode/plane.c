@@ -107,7 +107,7 @@ enum sluice_status sluice_plane_encode(struct sluice_plane_encoder *encoder,
         return status;
     memset(out + bytes, 0, sluice_pool_round(bytes) - bytes);
     plane->payload = (struct sluice_span){out, bytes};
-    plane->lent = true;
+    plane->lent = SLUICE_LENT_PAGES;
     plane->encoding = encoding;
     plane->checksum = sluice_checksum(plane->payload);
     plane->has_checksum = true;

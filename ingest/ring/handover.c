@@ -147,11 +147,12 @@ uint32_t sluice_handover_pop_many(struct sluice_handover *handover, uint32_t *sl
     return count;
 }
 
-void sluice_handover_nap(struct sluice_handover *handover, int64_t ns)
+bool sluice_handover_nap(struct sluice_handover *handover, int64_t ns)
 {
     const uint32_t prepared = sluice_wake_prepare(&handover->nap);
-    if (sluice_handover_count(handover) > 0) /* who hurried before, pushed before that */
+    if (sluice_handover_count(handover) > 0) { /* who hurried before, pushed before that */
         sluice_wake_cancel(&handover->nap);
-    else
-        sluice_wake_wait(&handover->nap, prepared, ns);
+        return false;
+    }
+    return sluice_wake_wait(&handover->nap, prepared, ns);
 }

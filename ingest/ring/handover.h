@@ -79,7 +79,8 @@ static inline struct sluice_wake *sluice_handover_wake(struct sluice_handover *h
     return handover->worker_count > 0 ? &handover->in.wakes[0] : &handover->direct_wake;
 }
 /* Writer only: sleeps for `ns` whatever is pushed meanwhile, so that the source need not wake it
- * for each; shorter when it is hurried, and not at all when something waits already. */
-void sluice_handover_nap(struct sluice_handover *handover, int64_t ns);
+ * for each; shorter when it is hurried, and not at all when something waits already. Whether it was
+ * hurried. */
+bool sluice_handover_nap(struct sluice_handover *handover, int64_t ns);
 
 #endif

@@ -46,7 +46,7 @@ void sluice_wake_cancel(struct sluice_wake *wake)
     sluice_and_acq_rel(&wake->word, ~SLEEPING); /* [edge SIGNAL] */
 }
 
-void sluice_wake_wait(struct sluice_wake *wake, uint32_t prepared, int64_t timeout_ns)
+bool sluice_wake_wait(struct sluice_wake *wake, uint32_t prepared, int64_t timeout_ns)
 {
     struct timespec timeout = {.tv_sec = timeout_ns / 1000000000,
                                .tv_nsec = timeout_ns % 1000000000};
@@ -56,5 +56,5 @@ void sluice_wake_wait(struct sluice_wake *wake, uint32_t prepared, int64_t timeo
                 timeout_ns < 0 ? NULL : &timeout, NULL, 0);
     }
     /* Awake now: later signals need not call the kernel. [edge SIGNAL]: acquires the pushes. */
-    sluice_and_acq_rel(&wake->word, ~SLEEPING);
+    return (sluice_and_acq_rel(&wake->word, ~SLEEPING) | SLEEPING) != prepared;
 }

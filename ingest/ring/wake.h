@@ -19,6 +19,7 @@
 #ifndef SLUICE_INGEST_RING_WAKE_H
 #define SLUICE_INGEST_RING_WAKE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/atomics.h"
@@ -33,7 +34,8 @@ void sluice_wake_signal(struct sluice_wake *wake);
 /* Consumer only. */
 uint32_t sluice_wake_prepare(struct sluice_wake *wake);
 void sluice_wake_cancel(struct sluice_wake *wake);
-/* Sleeps until signalled, or for `timeout_ns` (negative: for ever). May return early. */
-void sluice_wake_wait(struct sluice_wake *wake, uint32_t prepared, int64_t timeout_ns);
+/* Sleeps until signalled, or for `timeout_ns` (negative: for ever). May return early. Whether there
+ * was a signal since prepare. */
+bool sluice_wake_wait(struct sluice_wake *wake, uint32_t prepared, int64_t timeout_ns);
 
 #endif

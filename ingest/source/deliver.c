@@ -260,7 +260,7 @@ static void push_image(struct sluice_source *source)
         struct sluice_plane *plane = &frame->image.planes[i];
         sluice_message_follow(&source->message, &source->slots.messages[slot], &plane->payload);
         sluice_message_follow(&source->message, &source->slots.messages[slot], &plane->channel);
-        plane->lent = false;
+        plane->lent = SLUICE_LENT_BARE;
     }
     frame->kind = SLUICE_FRAME_IMAGE;
     frame->series_serial = source->tracker.serial;

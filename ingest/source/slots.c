@@ -206,7 +206,7 @@ bool sluice_slots_copy(struct sluice_slots *slots, uint32_t slot)
         sluice_copy_past_cache(to, plane->payload.data, plane->payload.bytes);
         plane->payload.data = to;
         plane->channel = names[p];
-        plane->lent = true;
+        plane->lent = SLUICE_LENT_PAGES;
         to += plane->payload.bytes;
     }
     release_message(slots, slot);

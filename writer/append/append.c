@@ -257,7 +257,7 @@ struct sluice_append *sluice_append_begin(struct sluice_direct *direct, int desc
 }
 
 herr_t sluice_append_image(struct sluice_append *append, uint32_t image, uint64_t row,
-                           struct sluice_span payload, bool lent)
+                           struct sluice_span payload, enum sluice_lent lent)
 {
     uint64_t position;
     if (sluice_past_payload(&append->past, payload.data, payload.bytes, lent, &position) < 0)

@@ -54,7 +54,7 @@ void sluice_append_end(struct sluice_append *append);
 
 /* Stores a payload as the chunk of that row; `lent` as in sluice_direct_expect. */
 herr_t sluice_append_image(struct sluice_append *append, uint32_t image, uint64_t row,
-                           struct sluice_span payload, bool lent);
+                           struct sluice_span payload, enum sluice_lent lent);
 /* `column` is the place in the plan. */
 herr_t sluice_append_cell(struct sluice_append *append, uint32_t column, uint64_t row,
                           const void *cell);

@@ -61,7 +61,7 @@ struct sluice_direct {
     struct sluice_stages stages;
     const void *expected;
     size_t expected_bytes;
-    bool expected_lent;
+    enum sluice_lent expected_lent;
     bool sync_payloads;
     struct direct_file *files;
     bool refusal_told;
@@ -211,6 +211,20 @@ static herr_t query(const H5FD_t *head, unsigned long *flags)
     return 0;
 }
 
+/* Of what is expected. What is borrowed lies within a page of the file as it does in memory. */
+static uint64_t place_payload(struct direct_file *file)
+{
+    struct sluice_direct *direct = file->direct;
+    const void *payload = direct->expected;
+    if (direct->expected_lent == SLUICE_LENT_BARE &&
+        sluice_stages_may_borrow(&direct->stages, &file->target, payload, direct->expected_bytes))
+        return sluice_extents_payload_at(&file->extents, (uintptr_t)payload % SLUICE_DIRECT_ALIGN,
+                                         direct->expected_bytes);
+    if (!sluice_stages_follows(&file->target, payload, direct->expected_lent == SLUICE_LENT_PAGES))
+        sluice_extents_align(&file->extents);
+    return sluice_extents_payload(&file->extents, direct->expected_bytes);
+}
+
 static haddr_t allocate(H5FD_t *head, H5FD_mem_t type, hid_t transfer, hsize_t bytes)
 {
     struct direct_file *file = of(head);
@@ -219,9 +233,7 @@ static haddr_t allocate(H5FD_t *head, H5FD_mem_t type, hid_t transfer, hsize_t b
         return sluice_extents_meta(&file->extents, bytes);
     if (file->direct->expected == NULL || bytes != file->direct->expected_bytes)
         return sluice_extents_cells(&file->extents, bytes);
-    if (!sluice_stages_follows(&file->target, file->direct->expected, file->direct->expected_lent))
-        sluice_extents_align(&file->extents);
-    uint64_t position = sluice_extents_payload(&file->extents, bytes);
+    uint64_t position = place_payload(file);
     if (position == SLUICE_NOWHERE) {
         fail(H5E_NOSPACE, "no room for an image", errno);
         return HADDR_UNDEF;
@@ -306,12 +318,16 @@ static int write_small(struct direct_file *file, uint64_t position, size_t bytes
 static bool write_payload(struct direct_file *file, uint64_t position)
 {
     struct sluice_direct *direct = file->direct;
+    const void *payload = direct->expected;
+    const size_t bytes = direct->expected_bytes;
     file->unsynced = true;
-    return (direct->expected_lent &&
-            sluice_stages_lend(&direct->stages, &file->target, position, direct->expected,
-                               direct->expected_bytes)) ||
-           sluice_stages_append(&direct->stages, &file->target, position, direct->expected,
-                                direct->expected_bytes);
+    if (direct->expected_lent == SLUICE_LENT_PAGES &&
+        sluice_stages_lend(&direct->stages, &file->target, position, payload, bytes))
+        return true;
+    if (direct->expected_lent == SLUICE_LENT_BARE &&
+        sluice_stages_borrow(&direct->stages, &file->target, position, payload, bytes))
+        return true;
+    return sluice_stages_append(&direct->stages, &file->target, position, payload, bytes);
 }
 
 static herr_t write_bytes(H5FD_t *head, H5FD_mem_t type, hid_t transfer, haddr_t position,
@@ -455,11 +471,17 @@ bool sluice_direct_unread(const struct sluice_direct *direct)
 }
 
 void sluice_direct_expect(struct sluice_direct *direct, const void *payload, size_t bytes,
-                          bool lent)
+                          enum sluice_lent lent)
 {
     direct->expected = payload;
     direct->expected_bytes = bytes;
-    direct->expected_lent = lent && !sluice_load_relaxed(&direct->stages.readers);
+    direct->expected_lent = sluice_load_relaxed(&direct->stages.readers) ? SLUICE_LENT_NOT : lent;
+}
+
+enum sluice_status sluice_direct_prepare_borrowing(struct sluice_direct *direct,
+                                                   struct sluice_error *error)
+{
+    return sluice_stages_prepare_borrowing(&direct->stages, error);
 }
 
 uint8_t *sluice_direct_arena(struct sluice_direct *direct, size_t *bytes)

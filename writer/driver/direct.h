@@ -25,6 +25,7 @@
 #include <stdint.h>
 
 #include "core/error.h"
+#include "core/frame.h"
 #include "writer/driver/counts.h"
 #include "writer/driver/feed.h"
 
@@ -62,10 +63,15 @@ bool sluice_direct_unread(const struct sluice_direct *direct);
  * again with NULL after it. Chunks that were not expected (columns) count as metadata.
  *
  * `lent`: they need not be copied, but stay as they are until sluice_direct_returned says that they
- * are no longer needed, in whole pages of SLUICE_DIRECT_ALIGN, of which the rest behind the image
- * is zero. Chunks of one image lie one behind the other; each image begins aligned. */
+ * are no longer needed. PAGES: in whole pages of SLUICE_DIRECT_ALIGN, of which the rest behind the
+ * image is zero; chunks of one image lie one behind the other, each image begins aligned. BARE:
+ * anywhere; they are copied all the same unless sluice_direct_prepare_borrowing was called. */
 void sluice_direct_expect(struct sluice_direct *direct, const void *payload, size_t bytes,
-                          bool lent);
+                          enum sluice_lent lent);
+
+/* Payloads that are lent BARE are written from there while that pays. NO_MEMORY. */
+enum sluice_status sluice_direct_prepare_borrowing(struct sluice_direct *direct,
+                                                   struct sluice_error *error);
 
 /* Memory for payloads that will be lent, in huge pages where there are any. NULL: none was wanted.
  * As long-lived as the driver. */

@@ -96,6 +96,13 @@ void sluice_extents_align(struct sluice_extents *extents)
     extents->payload.next = align_up(extents->payload.next);
 }
 
+uint64_t sluice_extents_payload_at(struct sluice_extents *extents, uint64_t offset, uint64_t bytes)
+{
+    sluice_extents_align(extents);
+    const uint64_t position = sluice_extents_payload(extents, offset + bytes);
+    return position == SLUICE_NOWHERE ? position : position + offset;
+}
+
 /* Blocks that nothing is reserved for: what is never written of them takes no space. */
 static uint64_t take(struct sluice_extents *extents, struct sluice_extent *block, uint64_t bytes,
                      uint64_t least)

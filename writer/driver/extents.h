@@ -31,6 +31,8 @@ struct sluice_extents {
 
 /* Room for a payload; SLUICE_NOWHERE and errno when the disk is full. */
 uint64_t sluice_extents_payload(struct sluice_extents *extents, uint64_t bytes);
+/* The same, for one that begins `offset` behind a multiple of the alignment. */
+uint64_t sluice_extents_payload_at(struct sluice_extents *extents, uint64_t offset, uint64_t bytes);
 /* The next payload begins aligned. */
 void sluice_extents_align(struct sluice_extents *extents);
 uint64_t sluice_extents_meta(struct sluice_extents *extents, uint64_t bytes);

@@ -19,7 +19,7 @@ herr_t sluice_past_fail(const char *what)
 }
 
 herr_t sluice_past_payload(const struct sluice_past *past, const void *payload, size_t bytes,
-                           bool lent, uint64_t *position)
+                           enum sluice_lent lent, uint64_t *position)
 {
     const H5FD_class_t *driver = past->file->cls;
     herr_t result = -1;
@@ -27,7 +27,7 @@ herr_t sluice_past_payload(const struct sluice_past *past, const void *payload, 
     *position = driver->alloc(past->file, H5FD_MEM_DRAW, H5P_DEFAULT, bytes);
     if (*position != HADDR_UNDEF)
         result = driver->write(past->file, H5FD_MEM_DRAW, H5P_DEFAULT, *position, bytes, payload);
-    sluice_direct_expect(past->direct, NULL, 0, false);
+    sluice_direct_expect(past->direct, NULL, 0, SLUICE_LENT_NOT);
     return result;
 }
 

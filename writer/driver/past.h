@@ -25,7 +25,7 @@ bool sluice_past_open(struct sluice_past *past, struct sluice_direct *direct, in
 
 /* Stores a payload and says where; it is copied, or lent as sluice_direct_expect says. */
 herr_t sluice_past_payload(const struct sluice_past *past, const void *payload, size_t bytes,
-                           bool lent, uint64_t *position);
+                           enum sluice_lent lent, uint64_t *position);
 /* Takes room for metadata, HADDR_UNDEF on a failure. */
 uint64_t sluice_past_room(const struct sluice_past *past, size_t bytes);
 herr_t sluice_past_write(const struct sluice_past *past, uint64_t position, const void *data,

@@ -35,6 +35,7 @@
 #include "core/copy.h"
 #include "core/file.h"
 #include "core/log.h"
+#include "writer/driver/stages_inside.h"
 
 #define BASE_BYTES   (SLUICE_STAGES * SLUICE_STAGE_BYTES)
 #define REQUESTS_MAX ((SLUICE_STAGES + SLUICE_LOANS) * 2)
@@ -139,6 +140,18 @@ enum sluice_status sluice_stages_init(struct sluice_stages *stages, bool cached,
     return SLUICE_OK;
 }
 
+enum sluice_status sluice_stages_prepare_borrowing(struct sluice_stages *stages,
+                                                   struct sluice_error *error)
+{
+    if (!stages->has_ring || stages->gather_memory.data != NULL)
+        return SLUICE_OK;
+    enum sluice_status status =
+        sluice_region_map(&stages->gather_memory, SLUICE_GATHERS * SLUICE_GATHER_MEMORY, error);
+    for (unsigned i = 0; status == SLUICE_OK && i < SLUICE_GATHERS; i++)
+        stages->gather[i].pages = (uint8_t *)stages->gather_memory.data + i * SLUICE_GATHER_MEMORY;
+    return status;
+}
+
 void sluice_stages_close(struct sluice_stages *stages)
 {
     if (stages->has_ring)
@@ -148,6 +161,7 @@ void sluice_stages_close(struct sluice_stages *stages)
     else if (stages->memory != NULL)
         munmap(stages->memory, BASE_BYTES);
     sluice_region_unmap(&stages->region);
+    sluice_region_unmap(&stages->gather_memory);
     free(stages->stage);
     free(stages->free);
     *stages = (struct sluice_stages){0};
@@ -184,6 +198,9 @@ static void release(struct sluice_stages *stages, struct sluice_stage *stage)
 {
     stage->target = NULL;
     stage->fill = stage->sent = 0;
+    if (stage->gather != NULL)
+        sluice_gather_empty(stage->gather);
+    stage->gather = NULL;
     if (stage->loan != 0) {
         stage->loan = 0;
         return;
@@ -231,12 +248,27 @@ static struct sluice_stage *take_free(struct sluice_stages *stages)
     return stage;
 }
 
+/* Through the page cache, what is behind `done` bytes of a piece of `bytes`. */
+static void write_rest(struct sluice_target *target, const struct sluice_stage *stage, size_t bytes,
+                       size_t done)
+{
+    const int code =
+        stage->gather != NULL
+            ? sluice_gather_write(stage->gather, target->fd, stage->base, done)
+            : sluice_write_fully(target->fd, stage->data + done, bytes - done, stage->base + done);
+    if (code != 0)
+        note_fault(target, code);
+}
+
 static void request(struct sluice_stages *stages, struct sluice_stage *stage)
 {
     struct io_uring_sqe *entry = io_uring_get_sqe(&stages->ring);
     int fd = stage->target->direct_fd;
     unsigned bytes = (unsigned)stage->sent;
-    if (stages->registered && stage->loan == 0 && stage->index < SLUICE_STAGES)
+    if (stage->gather != NULL)
+        io_uring_prep_writev(entry, fd, stage->gather->parts, stage->gather->part_count,
+                             stage->base);
+    else if (stages->registered && stage->loan == 0 && stage->index < SLUICE_STAGES)
         io_uring_prep_write_fixed(entry, fd, stage->data, bytes, stage->base, 0);
     else
         io_uring_prep_write(entry, fd, stage->data, bytes, stage->base);
@@ -257,19 +289,15 @@ static void written(struct sluice_stages *stages, struct sluice_stage *stage, in
     }
     if (result < 0)
         note_fault(target, -result);
-    else if ((size_t)result < stage->sent) {
-        int code = sluice_write_fully(target->fd, stage->data + result,
-                                      stage->sent - (size_t)result, stage->base + (size_t)result);
-        if (code != 0)
-            note_fault(target, code);
-    }
+    else if ((size_t)result < stage->sent)
+        write_rest(target, stage, stage->sent, (size_t)result);
     target->in_flight--;
     stages->in_flight--;
     release(stages, stage);
 }
 
 /* Takes what is written; `wait` for at least one. */
-static void reap(struct sluice_stages *stages, bool wait)
+void sluice_stages_reap(struct sluice_stages *stages, bool wait)
 {
     struct io_uring_cqe *done;
     if (wait) /* submits again what the kernel could not take before; may be interrupted */
@@ -294,34 +322,16 @@ static void make_one_free(struct sluice_stages *stages)
     }
     stages->counts.waits += flying;
     if (flying)
-        reap(stages, true);
+        sluice_stages_reap(stages, true);
     else
         sluice_stages_send(stages, filling);
-}
-
-/* The same for loans. */
-static struct sluice_stage *take_loan(struct sluice_stages *stages)
-{
-    for (;;) {
-        bool flying = false;
-        for (unsigned i = 0; i < SLUICE_LOANS; i++) {
-            if (stages->loan[i].target == NULL)
-                return &stages->loan[i];
-            flying = flying || stages->loan[i].sent > 0;
-        }
-        stages->counts.waits += flying;
-        if (flying)
-            reap(stages, true);
-        else
-            sluice_stages_send(stages, stages->loan[0].target);
-    }
 }
 
 static void begin(struct sluice_stages *stages, struct sluice_target *target, uint64_t base)
 {
     struct sluice_stage *stage = take_free(stages);
     if (stage == NULL && stages->has_ring)
-        reap(stages, false);
+        sluice_stages_reap(stages, false);
     while (stage == NULL && (stage = take_free(stages)) == NULL)
         make_one_free(stages);
     stage->target = target;
@@ -362,9 +372,9 @@ static bool spills(struct sluice_stages *stages, const struct sluice_stage *stag
 {
     const unsigned most = stage->loan != 0 ? SLUICE_SPILL_MOST : SLUICE_STAGES - 2;
     const unsigned limit = stages->spill.after < most ? stages->spill.after : most;
-    if (limit == 0 || stages->in_flight < limit)
+    if (limit == 0 || stages->in_flight < limit || stage->gather != NULL)
         return false;
-    reap(stages, false);
+    sluice_stages_reap(stages, false);
     return stages->in_flight >= limit && sluice_spill_may(&stages->spill);
 }
 
@@ -410,9 +420,7 @@ static void send_piece(struct sluice_stages *stages, struct sluice_target *targe
         return;
     }
     sluice_way_add(&stages->counts.cached, payload_of(stage));
-    int code = sluice_write_fully(target->fd, stage->data, stage->fill, stage->base);
-    if (code != 0)
-        note_fault(target, code);
+    write_rest(target, stage, stage->fill, 0);
     release(stages, stage);
 }
 
@@ -429,7 +437,7 @@ void sluice_stages_send(struct sluice_stages *stages, struct sluice_target *targ
 
 /* What comes next does not go on where the piece ends. A loan is whole pages, and so is its place
  * in the file. */
-static void end_piece(struct sluice_stages *stages, struct sluice_target *target)
+void sluice_stages_end_piece(struct sluice_stages *stages, struct sluice_target *target)
 {
     const struct sluice_stage *stage = target->filling;
     if (stage != NULL)
@@ -441,7 +449,7 @@ static void end_piece(struct sluice_stages *stages, struct sluice_target *target
 static void write_large(struct sluice_stages *stages, struct sluice_target *target,
                         uint64_t position, const uint8_t *data, size_t bytes)
 {
-    end_piece(stages, target);
+    sluice_stages_end_piece(stages, target);
     for (size_t done = 0; done < bytes && target->fault == 0;) {
         const size_t rest = bytes - done;
         const size_t part = rest < SLUICE_STAGE_BYTES ? rest : SLUICE_STAGE_BYTES;
@@ -461,7 +469,7 @@ bool sluice_stages_append(struct sluice_stages *stages, struct sluice_target *ta
     if (current == NULL || current->loan != 0 || current->base + current->fill != position) {
         if (position % SLUICE_DIRECT_ALIGN != 0)
             return false;
-        end_piece(stages, target);
+        sluice_stages_end_piece(stages, target);
     }
     if (stages->cached && bytes >= SLUICE_STAGE_BYTES) {
         write_large(stages, target, position, from, bytes);
@@ -487,101 +495,6 @@ bool sluice_stages_append(struct sluice_stages *stages, struct sluice_target *ta
     return true;
 }
 
-/* The piece goes on with `data` at `position`: exactly, or behind the padding of an image. */
-static bool goes_on(struct sluice_stage *piece, uint64_t position, const uint8_t *data)
-{
-    const size_t padded = SLUICE_ALIGN_UP(piece->fill);
-    if (data == piece->data + piece->fill)
-        return position == piece->base + piece->fill;
-    if (data != piece->data + padded || position != piece->base + padded)
-        return false;
-    piece->padding += padded - piece->fill;
-    piece->fill = padded;
-    return true;
-}
-
-static void begin_loan(struct sluice_stages *stages, struct sluice_target *target,
-                       uint64_t position, const uint8_t *data)
-{
-    struct sluice_stage *stage = take_loan(stages);
-    *stage = (struct sluice_stage){.data = data,
-                                   .room = SLUICE_STAGE_BYTES,
-                                   .target = target,
-                                   .base = position,
-                                   .loan = ++stages->loans};
-    target->filling = stage;
-}
-
-bool sluice_stages_lend(struct sluice_stages *stages, struct sluice_target *target,
-                        uint64_t position, const void *data, size_t bytes)
-{
-    const uint8_t *from = data;
-    struct sluice_stage *piece = target->filling;
-    if (piece == NULL || piece->loan == 0 || !goes_on(piece, position, from)) {
-        if (position % SLUICE_DIRECT_ALIGN != 0 || (uintptr_t)data % SLUICE_DIRECT_ALIGN != 0)
-            return false;
-        end_piece(stages, target);
-    } else if (piece->fill == piece->room) { /* of padding */
-        end_piece(stages, target);
-    }
-    while (bytes > 0) {
-        if (target->filling == NULL)
-            begin_loan(stages, target, position, from);
-        piece = target->filling;
-        size_t room = piece->room - piece->fill, part = bytes < room ? bytes : room;
-        piece->fill += part;
-        from += part;
-        position += part;
-        bytes -= part;
-        if (piece->fill == piece->room)
-            end_piece(stages, target);
-    }
-    return true;
-}
-
-bool sluice_stages_follows(const struct sluice_target *target, const void *data, bool lent)
-{
-    const struct sluice_stage *piece = target->filling;
-    if (piece == NULL)
-        return false;
-    if (piece->loan != 0)
-        return lent && data == piece->data + piece->fill;
-    return !lent || (uintptr_t)data % SLUICE_DIRECT_ALIGN != 0;
-}
-
-uint64_t sluice_stages_returned(struct sluice_stages *stages)
-{
-    uint64_t oldest = stages->loans + 1;
-    if (stages->has_ring)
-        reap(stages, false);
-    for (unsigned i = 0; i < SLUICE_LOANS; i++)
-        if (stages->loan[i].target != NULL && stages->loan[i].loan < oldest)
-            oldest = stages->loan[i].loan;
-    return oldest - 1;
-}
-
-bool sluice_stages_flying(const struct sluice_stages *stages)
-{
-    for (unsigned i = 0; i < SLUICE_LOANS; i++)
-        if (stages->loan[i].sent > 0)
-            return true;
-    return false;
-}
-
-void sluice_stages_wait(struct sluice_stages *stages)
-{
-    if (sluice_stages_flying(stages))
-        reap(stages, true);
-}
-
-void sluice_stages_recall(struct sluice_stages *stages, struct sluice_target *target)
-{
-    if (target->filling != NULL && target->filling->loan != 0)
-        end_piece(stages, target);
-    while (target->in_flight > 0)
-        reap(stages, true);
-}
-
 void sluice_stages_drop(struct sluice_stages *stages, struct sluice_target *target)
 {
     if (target->filling != NULL)
@@ -594,6 +507,6 @@ int sluice_stages_settle(struct sluice_stages *stages, struct sluice_target *tar
 {
     sluice_stages_send(stages, target);
     while (target->in_flight > 0)
-        reap(stages, true);
+        sluice_stages_reap(stages, true);
     return target->fault;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Pieces of a file on their way to the disk: a pool of aligned 1 MiB buffers (stages) that payloads
- * are copied into, pieces of lent memory that is written from where it lies, and the io_uring that
- * writes both.
+ * are copied into, pieces of lent or borrowed memory that is written from where it lies, and the
+ * io_uring that writes them all.
  *
  *   free --begin--> filling (owned by one target) --send--> in flight --written--> free
  *
@@ -23,10 +23,12 @@
 #include "core/memory.h"
 #include "writer/driver/counts.h"
 #include "writer/driver/feed.h"
+#include "writer/driver/gather.h"
 #include "writer/driver/spill.h"
 
 #define SLUICE_STAGES         12 /* being filled or in flight */
-#define SLUICE_LOANS          16 /* likewise, of lent memory */
+#define SLUICE_LOANS          16 /* likewise, of lent and borrowed memory */
+#define SLUICE_GATHERS        3  /* of these, of borrowed memory */
 #define SLUICE_STAGE_BYTES    ((size_t)1 << 20)
 #define SLUICE_DIRECT_ALIGN   ((uint64_t)4096) /* of addresses, lengths and memory with O_DIRECT */
 #define SLUICE_ALIGN_UP(size) (((size) + SLUICE_DIRECT_ALIGN - 1) & ~(SLUICE_DIRECT_ALIGN - 1))
@@ -56,6 +58,7 @@ struct sluice_stage {
     uint8_t *buffer; /* the same, of our buffers; NULL: lent memory */
     bool fed;        /* live readers may find it: others are used again before it */
     uint64_t loan;   /* counts pieces of lent memory, from 1; 0: it is one of our buffers */
+    struct sluice_gather *gather; /* the piece is what this holds, and `data` is NULL */
 };
 
 struct sluice_stages {
@@ -83,6 +86,8 @@ struct sluice_stages {
     struct sluice_region region; /* holds the arena */
     struct sluice_stage loan[SLUICE_LOANS];
     uint64_t loans; /* so many were begun */
+    struct sluice_gather gather[SLUICE_GATHERS];
+    struct sluice_region gather_memory; /* their own pages; none: nothing is borrowed */
 };
 
 /* `live`: what is kept for live readers; NULL or 0 bytes: nothing. Where shared memory is not to be
@@ -107,6 +112,16 @@ bool sluice_stages_append(struct sluice_stages *stages, struct sluice_target *ta
  * page; or else both must be aligned. False: neither (nothing was done), it has to be appended. */
 bool sluice_stages_lend(struct sluice_stages *stages, struct sluice_target *target,
                         uint64_t position, const void *data, size_t bytes);
+/* The same for memory of which nothing but the payload is ours to write: see gather.h. Its place
+ * within a page must be that of the position. Whether that may be now is asked before a position is
+ * chosen. False: it may not (nothing was done), or not there; it has to be appended. */
+bool sluice_stages_may_borrow(struct sluice_stages *stages, const struct sluice_target *target,
+                              const void *data, size_t bytes);
+bool sluice_stages_borrow(struct sluice_stages *stages, struct sluice_target *target,
+                          uint64_t position, const void *data, size_t bytes);
+/* Memory for that. NO_MEMORY. */
+enum sluice_status sluice_stages_prepare_borrowing(struct sluice_stages *stages,
+                                                   struct sluice_error *error);
 /* Whether `data` may be put behind what the target's piece holds without a gap in the file; else
  * its position must be aligned. */
 bool sluice_stages_follows(const struct sluice_target *target, const void *data, bool lent);

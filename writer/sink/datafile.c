@@ -90,8 +90,8 @@ enum sluice_status sluice_datafile_extend(struct sluice_datafile *file, uint64_t
 
 enum sluice_status sluice_datafile_write(const struct sluice_sink *sink,
                                          struct sluice_datafile *file, uint32_t channel,
-                                         uint64_t row, struct sluice_span payload, bool lent,
-                                         struct sluice_error *error)
+                                         uint64_t row, struct sluice_span payload,
+                                         enum sluice_lent lent, struct sluice_error *error)
 {
     const hsize_t offset[3] = {row, 0, 0};
     herr_t result;
@@ -103,7 +103,7 @@ enum sluice_status sluice_datafile_write(const struct sluice_sink *sink,
         result = H5Dwrite_chunk(file->live->images[channel], H5P_DEFAULT, 0, offset, payload.bytes,
                                 payload.data);
         if (sink->direct != NULL)
-            sluice_direct_expect(sink->direct, NULL, 0, false);
+            sluice_direct_expect(sink->direct, NULL, 0, SLUICE_LENT_NOT);
     }
     if (result < 0)
         return sluice_h5_error(error, SLUICE_IO, "cannot write row %llu of %s",

@@ -103,8 +103,8 @@ enum sluice_status sluice_datafile_extend(struct sluice_datafile *file, uint64_t
  * `lent`: it stays there (core/frame.h). */
 enum sluice_status sluice_datafile_write(const struct sluice_sink *sink,
                                          struct sluice_datafile *file, uint32_t channel,
-                                         uint64_t row, struct sluice_span payload, bool lent,
-                                         struct sluice_error *error);
+                                         uint64_t row, struct sluice_span payload,
+                                         enum sluice_lent lent, struct sluice_error *error);
 
 /* The two steps of a flush; nothing when no cells wait. */
 enum sluice_status sluice_datafile_flush_values(struct sluice_datafile *file,

@@ -8,6 +8,8 @@
 
 #include "writer/driver/direct.h"
 
+#define CROWDED 8 /* a part of the slots */
+
 enum sluice_status sluice_held_init(struct sluice_held *held, uint32_t slot_count)
 {
     uint32_t capacity = 1;
@@ -30,6 +32,12 @@ void sluice_held_add(const struct sluice_sink *sink, uint32_t slot)
     struct sluice_held *held = sink->held;
     held->slots[held->next++ & held->mask] =
         (struct sluice_held_slot){slot, sluice_direct_lent(sink->direct)};
+}
+
+bool sluice_held_crowded(const struct sluice_sink *sink)
+{
+    const struct sluice_held *held = sink->held;
+    return held->next - held->first >= (held->mask + 1) / CROWDED;
 }
 
 void sluice_held_release(const struct sluice_sink *sink)

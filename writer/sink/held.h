@@ -21,6 +21,8 @@ struct sluice_held {
 enum sluice_status sluice_held_init(struct sluice_held *held, uint32_t slot_count);
 void sluice_held_close(struct sluice_held *held);
 
+/* So many slots are held that the source may soon miss them. */
+bool sluice_held_crowded(const struct sluice_sink *sink);
 /* Gives the slot back once everything that the driver was lent up to now is written. */
 void sluice_held_add(const struct sluice_sink *sink, uint32_t slot);
 /* Gives back what is written by now. Cheap when nothing is held. */

@@ -36,7 +36,7 @@ enum sluice_status sluice_recode_plane(struct sluice_recode *recode, struct slui
         return status;
     plane->payload = (struct sluice_span){recode->out[c], bytes};
     plane->has_checksum = false;
-    plane->lent = false;
+    plane->lent = SLUICE_LENT_NOT;
     plane->encoding = encoding;
     return SLUICE_OK;
 }

@@ -201,11 +201,13 @@ static enum sluice_status create_driver(struct sluice_sink *sink, struct sluice_
         sluice_direct_create(&sink->direct, cached, cached ? NULL : &live, arena_bytes, error);
     if (status != SLUICE_OK)
         return status;
+    if (!cached && sink->settings->from_messages)
+        status = sluice_direct_prepare_borrowing(sink->direct, error);
     const bool sync = sink->settings->durable == SLUICE_DURABLE_FLUSH;
     sluice_direct_sync_payloads(sink->direct, sync);
     if (!sync) /* which would wait for what is in the page cache too */
         sluice_direct_spill(sink->direct, sink->settings->spill_after);
-    return SLUICE_OK;
+    return status;
 }
 
 enum sluice_status sluice_sink_init(struct sluice_sink *sink, struct sluice_error *error)

@@ -35,6 +35,7 @@ struct sluice_sink {
     uint64_t flush_bytes;                      /* after which too; 0: no limit */
     struct sluice_direct *direct;              /* owned; NULL: HDF5 writes by itself */
     bool lends;                                /* it writes from its arena */
+    bool borrows;                              /* and now from messages */
     struct sluice_held *held;                  /* slots that it still writes from */
     bool has_gid;
     gid_t gid;

@@ -276,9 +276,10 @@ static void extend_files(struct sluice_open_series *series)
 }
 
 /* Lending has to be wanted: live readers find no loans in memory. */
-static bool may_lend(const struct sluice_sink *sink, const struct sluice_plane *plane)
+static enum sluice_lent lent_as(const struct sluice_sink *sink, const struct sluice_plane *plane)
 {
-    return plane->lent && sink->lends;
+    const bool wanted = plane->lent == SLUICE_LENT_BARE ? sink->borrows : sink->lends;
+    return wanted ? plane->lent : SLUICE_LENT_NOT;
 }
 
 /* The time of a commit: the clock is asked once for each chunk, and for nothing else. */
@@ -313,7 +314,7 @@ static enum sluice_status write_image(struct sluice_open_series *series,
         if (status == SLUICE_OK)
             status = sluice_datafile_write(
                 sink, pending->file, plane->channel_index, pending->row, chunk,
-                may_lend(sink, plane) && chunk.data == plane->payload.data, error);
+                chunk.data == plane->payload.data ? lent_as(sink, plane) : SLUICE_LENT_NOT, error);
         if (status != SLUICE_OK)
             return status;
         moment->ns = sluice_sink_took(sink, SLUICE_COUNTER_WRITER_CHUNK_WRITE_MAX, moment->ns,
@@ -340,7 +341,7 @@ static bool is_lent(const struct sluice_sink *sink, const struct sluice_image *i
 {
     bool lent = false;
     for (uint32_t p = 0; p < image->plane_count; p++)
-        lent = lent || may_lend(sink, &image->planes[p]);
+        lent = lent || lent_as(sink, &image->planes[p]) != SLUICE_LENT_NOT;
     return lent;
 }
 

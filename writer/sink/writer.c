@@ -38,6 +38,7 @@ struct sluice_writer {
     struct sluice_arming arming;
     struct sluice_held held;
     uint32_t unsignalled;
+    bool hurried; /* the source wants back what is held */
     _Atomic bool given_up;
     bool finished;
 };
@@ -241,6 +242,20 @@ static bool look_at_timers(struct sluice_writer *writer, int64_t begin_ns)
     return sluice_masters_work(series, now_ns + (now_ns - begin_ns) / MASTERS_SHARE) || flush;
 }
 
+/* Images that share a flush share a wake-up too, and a write from their messages. Not those of
+ * codec workers, whose buffers are few. */
+static bool may_share(const struct sluice_writer *writer)
+{
+    return writer->series != NULL && writer->ports.in->worker_count == 0 &&
+           sluice_due_shared(writer->series);
+}
+
+static bool may_nap(const struct sluice_writer *writer)
+{
+    return !writer->hurried && may_share(writer) && writer->series->unflushed > 0 &&
+           !sluice_held_flying(&writer->sink) && !sluice_held_crowded(&writer->sink);
+}
+
 static int do_work(void *context)
 {
     struct sluice_writer *writer = context;
@@ -251,6 +266,7 @@ static int do_work(void *context)
         return SLUICE_AGENT_DONE;
     sluice_h5_init(NULL);
     int64_t begin_ns = sluice_now_ns(ports->clock);
+    writer->sink.borrows = writer->settings.from_messages && may_share(writer);
     sluice_counter_set(ports->counters, SLUICE_COUNTER_WRITER_QUEUE,
                        sluice_handover_count(ports->in));
     uint32_t count = sluice_handover_pop_many(ports->in, slots, sluice_due_batch(writer->series));
@@ -295,27 +311,20 @@ static int64_t time_to_next_timer(const struct sluice_writer *writer)
     return left_ns > 0 ? left_ns : 0;
 }
 
-/* Images that share a flush share a wake-up too. Not those of codec workers, whose buffers are few.
- */
-static bool may_nap(const struct sluice_writer *writer)
-{
-    return writer->series != NULL && writer->series->unflushed > 0 &&
-           writer->ports.in->worker_count == 0 && sluice_due_shared(writer->series);
-}
-
 static void wait_for_work(void *context)
 {
     struct sluice_writer *writer = context;
-    int64_t timeout_ns;
+    int64_t timeout_ns = time_to_next_timer(writer);
+    if (timeout_ns > 0 && may_nap(writer)) {
+        writer->hurried = sluice_handover_nap(writer->ports.in, earlier(timeout_ns, NAP_NS));
+        return;
+    }
+    writer->hurried = false;
     if (sluice_held_wait(&writer->sink))
         return;
     timeout_ns = time_to_next_timer(writer);
     if (writer->finished || timeout_ns == 0)
         return;
-    if (may_nap(writer)) {
-        sluice_handover_nap(writer->ports.in, earlier(timeout_ns, NAP_NS));
-        return;
-    }
     struct sluice_wake *wake = sluice_handover_wake(writer->ports.in);
     uint32_t prepared = sluice_wake_prepare(wake);
     if (sluice_handover_count(writer->ports.in) > 0)

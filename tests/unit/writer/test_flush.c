@@ -28,12 +28,13 @@ static void look(void)
 
 static int naps;
 
-void __wrap_sluice_handover_nap(struct sluice_handover *handover, int64_t ns);
-void __wrap_sluice_handover_nap(struct sluice_handover *handover, int64_t ns)
+bool __wrap_sluice_handover_nap(struct sluice_handover *handover, int64_t ns);
+bool __wrap_sluice_handover_nap(struct sluice_handover *handover, int64_t ns)
 {
     (void)handover;
     assert_in_range(ns, 1, 3500 * SLUICE_NS_PER_US);
     naps++;
+    return false;
 }
 
 herr_t __real_H5Fflush(hid_t object, H5F_scope_t scope);
