@@ -46,7 +46,7 @@ struct sluice_axis_setting {
 };
 #define SLUICE_AXIS_SETTINGS_MAX 16
 
-/* How SLUICE_INDEX_OWN changes a few bytes. */
+/* How SLUICE_INDEX_OWN changes cells of columns. */
 enum sluice_small_writes {
     SLUICE_SMALL_WRITTEN, /* pwrite */
     SLUICE_SMALL_MAPPED,  /* stores into the file's pages, where the file system is a known one */

@@ -158,49 +158,23 @@ static void find_pieces(struct sluice_append *append)
     }
 }
 
-static bool is_key(const struct sluice_append *append, uint32_t place)
-{
-    return place >= append->image_count &&
-           append->columns[place - append->image_count].group == SLUICE_APPEND_KEYS;
-}
-
 static void set_rows(struct sluice_append *append, enum sluice_append_group group, uint64_t rows)
 {
     for (uint32_t i = 0; i < append->image_count + append->column_count; i++) {
         const struct place *place = &append->places[i];
-        if (is_key(append, i) == (group == SLUICE_APPEND_KEYS))
+        const bool is_key = i >= append->image_count &&
+                            append->columns[i - append->image_count].group == SLUICE_APPEND_KEYS;
+        if (is_key == (group == SLUICE_APPEND_KEYS))
             sluice_object_header_set_rows(&place->header, append->head + place->at, rows);
     }
 }
 
-static void set_end(struct sluice_append *append)
+/* The head, with the file's end in it. */
+static herr_t write_head(struct sluice_append *append)
 {
     append->end = sluice_past_end(&append->past);
     sluice_le_write(append->head + END_AT, append->end, 8);
     sluice_le_write(append->head + SUM_AT, sluice_lookup3(append->head, SUM_AT), 4);
-}
-
-/* The head, with the file's end in it: what changed of it, but the keys. */
-static herr_t store_head(struct sluice_append *append, bool grown)
-{
-    set_end(append);
-    if (sluice_past_seal(&append->past, 0, append->head, END_AT, END_AT + 8, SUPERBLOCK_BYTES) < 0)
-        return -1;
-    for (uint32_t i = 0; grown && i < append->image_count + append->column_count; i++) {
-        const struct place *place = &append->places[i];
-        if (!is_key(append, i) &&
-            sluice_past_seal(&append->past, place->at, append->head + place->at,
-                             place->header.rows_at, place->header.rows_at + 8,
-                             place->header.bytes) < 0)
-            return -1;
-    }
-    return 0;
-}
-
-/* All of it. */
-static herr_t write_head(struct sluice_append *append)
-{
-    set_end(append);
     for (uint32_t i = 0; i < append->piece_count; i++) {
         const struct piece *piece = &append->pieces[i];
         if (sluice_past_write(&append->past, piece->from, append->head + piece->from,
@@ -280,16 +254,13 @@ herr_t sluice_append_flush_values(struct sluice_append *append, uint64_t rows)
     for (uint32_t i = 0; i < append->image_count; i++)
         if (sluice_fixed_array_write(&append->index[i]) < 0)
             return -1;
-    const bool grown = rows > append->rows;
-    if (grown) {
+    if (rows > append->rows) {
         append->rows = rows;
         set_rows(append, SLUICE_APPEND_VALUES, rows);
     } else if (sluice_past_end(&append->past) == append->end) {
         return sluice_past_flush(&append->past);
     }
-    return (append->map.memory != NULL ? store_head(append, grown) : write_head(append)) < 0
-               ? -1
-               : sluice_past_flush(&append->past);
+    return write_head(append) < 0 ? -1 : sluice_past_flush(&append->past);
 }
 
 static const struct place *key_place(const struct sluice_append *append)

@@ -39,7 +39,7 @@ struct sluice_append_plan {
     uint32_t image_count;
     const struct sluice_append_column *columns;
     uint32_t column_count;
-    bool mapped; /* what changes of structures and cells is stored into the file, mapped */
+    bool mapped; /* cells that change are stored into the file, mapped */
 };
 
 struct sluice_append;

@@ -118,13 +118,8 @@ static herr_t write_page(struct sluice_fixed_array *array, struct sluice_fixed_a
         page->mark = (struct sluice_lookup3_mark){0};
     sluice_le_write(page->data + end,
                     sluice_lookup3_from(&page->mark, page->data, end, page->changed_to), SUM_BYTES);
-    const uint64_t position = page_address(array, page->number);
-    if ((has_page(array, page->number)
-             ? sluice_past_seal(&array->past, position, page->data, page->changed_from,
-                                page->changed_to, page->bytes)
-             : sluice_past_write(&array->past, position + page->changed_from,
-                                 page->data + page->changed_from,
-                                 page->bytes - page->changed_from)) < 0)
+    if (sluice_past_write(&array->past, page_address(array, page->number) + page->changed_from,
+                          page->data + page->changed_from, page->bytes - page->changed_from) < 0)
         return -1;
     page->changed_from = page->changed_to = 0;
     if (!has_page(array, page->number)) {

@@ -3,10 +3,7 @@
  * DESIGN. A file system that cannot take a page answers a store with SIGBUS: it went read-only
  * after an error, cannot read a page again, has no room for a copy of it. The handler then leaves
  * the store for the line before it, and the caller writes the same bytes with pwrite, which knows
- * the reason.
- *
- * Both ends of what is stored, and the sum, are touched first: pages that were written back are
- * asked for again then, and not between the bytes and their sum. */
+ * the reason. */
 #include "writer/driver/map.h"
 
 #include <pthread.h>
@@ -21,8 +18,7 @@
 
 #include "core/log.h"
 
-#define PAGE      ((size_t)4096)
-#define SUM_BYTES 4
+#define PAGE ((size_t)4096)
 
 static _Thread_local sigjmp_buf *volatile trap; /* NULL: this thread stores nothing */
 static struct sigaction before;
@@ -89,25 +85,7 @@ void sluice_map_close(struct sluice_map *map)
     *map = (struct sluice_map){0};
 }
 
-static void touch(uint8_t *at)
-{
-    volatile uint8_t *byte = at;
-    *byte = *byte;
-}
-
-/* No call between the bytes and the sum where they are few. */
-static void put(uint8_t *to, const uint8_t *from, size_t bytes)
-{
-    if (bytes == 8)
-        memcpy(to, from, 8);
-    else if (bytes == SUM_BYTES)
-        memcpy(to, from, SUM_BYTES);
-    else
-        memcpy(to, from, bytes);
-}
-
-bool sluice_map_store(struct sluice_map *map, uint64_t position, const uint8_t *data, size_t from,
-                      size_t to, size_t bytes, bool sealed)
+bool sluice_map_store(struct sluice_map *map, uint64_t position, const uint8_t *data, size_t bytes)
 {
     uint8_t *memory = map->memory + position;
     sigjmp_buf back;
@@ -119,18 +97,12 @@ bool sluice_map_store(struct sluice_map *map, uint64_t position, const uint8_t *
         return false;
     }
     trap = &back;
-    touch(memory + from);
-    touch(memory + to - 1);
-    if (sealed) {
-        touch(memory + bytes - SUM_BYTES);
-        touch(memory + bytes - 1);
-    }
     atomic_thread_fence(memory_order_release);
-    put(memory + from, data + from, to - from);
-    atomic_thread_fence(memory_order_release);
-    if (sealed)
-        put(memory + bytes - SUM_BYTES, data + bytes - SUM_BYTES, SUM_BYTES);
-    atomic_signal_fence(memory_order_seq_cst);
+    if (bytes == 8) /* one instruction: whole, or not there */
+        memcpy(memory, data, 8);
+    else
+        memcpy(memory, data, bytes);
+    atomic_thread_fence(memory_order_release); /* a call to the system is none by itself */
     trap = NULL;
     return true;
 }

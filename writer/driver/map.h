@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A growing file's first part, mapped: few bytes that change are stored into the page cache, where
+ * A growing file's first part, mapped: cells that change are stored into the page cache, where
  * readers of any kind see them, without a call to the system. What is stored must have been written
  * before, so that the file has room for it.
  *
@@ -30,11 +30,10 @@ static inline bool sluice_map_holds(const struct sluice_map *map, uint64_t posit
     return position < map->bytes && bytes <= map->bytes - position;
 }
 
-/* Stores [from, to) of what lies at `position`, seen after all that was stored before; and then,
- * when `sealed`, its last 4 of `bytes`, the sum. A kill falls between the two once in a great many
- * times: nothing is asked of the system there. False: the file system does not take it; some of it
- * may be there, and the map holds nothing any more. */
-bool sluice_map_store(struct sluice_map *map, uint64_t position, const uint8_t *data, size_t from,
-                      size_t to, size_t bytes, bool sealed);
+/* Seen after all that was stored or written before, and before what follows. A kill can come
+ * between any two bytes that are no cell of 8 by itself: nothing that has a sum may be stored.
+ * False: the file system does not take it; some of it may be there, and the map holds nothing any
+ * more. */
+bool sluice_map_store(struct sluice_map *map, uint64_t position, const uint8_t *data, size_t bytes);
 
 #endif

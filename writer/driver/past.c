@@ -42,31 +42,16 @@ herr_t sluice_past_write(const struct sluice_past *past, uint64_t position, cons
     return past->file->cls->write(past->file, H5FD_MEM_OHDR, H5P_DEFAULT, position, bytes, data);
 }
 
-/* -1: on the stack; 1: it has to be written. What was handed over before is in the file first. */
-static int try_map(const struct sluice_past *past, uint64_t position, const void *data, size_t from,
-                   size_t to, size_t bytes, bool sealed)
-{
-    if (past->map == NULL || !sluice_map_holds(past->map, position, bytes))
-        return 1;
-    if (sluice_past_flush(past) < 0)
-        return -1;
-    return sluice_map_store(past->map, position, data, from, to, bytes, sealed) ? 0 : 1;
-}
-
 herr_t sluice_past_store(const struct sluice_past *past, uint64_t position, const void *data,
                          size_t bytes)
 {
-    const int tried = try_map(past, position, data, 0, bytes, bytes, false);
-    return tried <= 0 ? tried : sluice_past_write(past, position, data, bytes);
-}
-
-herr_t sluice_past_seal(const struct sluice_past *past, uint64_t position, const void *data,
-                        size_t from, size_t to, size_t bytes)
-{
-    const int tried = try_map(past, position, data, from, to, bytes, true);
-    return tried <= 0 ? tried
-                      : sluice_past_write(past, position + from, (const uint8_t *)data + from,
-                                          bytes - from);
+    if (past->map != NULL && sluice_map_holds(past->map, position, bytes)) {
+        if (sluice_past_flush(past) < 0) /* what was handed over before is in the file first */
+            return -1;
+        if (sluice_map_store(past->map, position, data, bytes))
+            return 0;
+    }
+    return sluice_past_write(past, position, data, bytes);
 }
 
 herr_t sluice_past_read(const struct sluice_past *past, uint64_t position, void *data, size_t bytes)

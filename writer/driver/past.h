@@ -30,13 +30,10 @@ herr_t sluice_past_payload(const struct sluice_past *past, const void *payload, 
 uint64_t sluice_past_room(const struct sluice_past *past, size_t bytes);
 herr_t sluice_past_write(const struct sluice_past *past, uint64_t position, const void *data,
                          size_t bytes);
-/* The same for what was written once: through the map where it can be had, without a call to the
- * system, so that nothing tells of it who waits for changes of the file (inotify). seal: of
- * `bytes`, which end with their sum of 4 bytes, [from, to) and the sum changed. */
+/* The same for what was written once and has no sum: through the map where it can be had, without a
+ * call to the system, so that nothing tells of it who waits for changes of the file (inotify). */
 herr_t sluice_past_store(const struct sluice_past *past, uint64_t position, const void *data,
                          size_t bytes);
-herr_t sluice_past_seal(const struct sluice_past *past, uint64_t position, const void *data,
-                        size_t from, size_t to, size_t bytes);
 /* What was written before is seen. */
 herr_t sluice_past_read(const struct sluice_past *past, uint64_t position, void *data,
                         size_t bytes);

@@ -85,10 +85,10 @@ static void what_is_stored_is_what_others_read(void **state)
     int fd = open_map(&map, 2 * PAGE);
     const uint64_t at[] = {0, 100, PAGE - 18, PAGE - 10, PAGE - 2, 2 * PAGE - 20};
     for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
-        assert_true(sluice_map_store(&map, at[i], data, 3, 11, 20, true));
+        assert_true(sluice_map_store(&map, at[i], data + 3, 8));
         assert_int_equal(pread(fd, seen, 20, (off_t)at[i]), 20);
-        assert_memory_equal(seen, "\0\0\0003456789a\0\0\0\0\0SUM!", 20);
-        assert_true(sluice_map_store(&map, at[i], data, 0, 16, 20, false));
+        assert_memory_equal(seen, "3456789a\0\0\0\0\0\0\0\0\0\0\0\0", 20);
+        assert_true(sluice_map_store(&map, at[i], data, 20));
         assert_int_equal(pread(fd, seen, 20, (off_t)at[i]), 20);
         assert_memory_equal(seen, data, 20);
         assert_int_equal(ftruncate(fd, 0), 0);
@@ -106,19 +106,19 @@ static void a_page_that_is_refused_is_no_end_of_the_process(void **state)
     struct sluice_map map, other;
     uint8_t seen[20];
     int fd = open_map(&map, 2 * PAGE), second = open_map(&other, PAGE);
-    assert_true(sluice_map_store(&map, PAGE, data, 0, 16, 20, true));
+    assert_true(sluice_map_store(&map, PAGE, data, 20));
     for (unsigned round = 0; round < 3; round++) { /* again and again: nothing stays blocked */
         assert_int_equal(ftruncate(fd, PAGE), 0);
-        assert_true(sluice_map_store(&map, 0, data, 0, 16, 20, true));
-        assert_false(sluice_map_store(&map, PAGE, data, 0, 16, 20, true));
+        assert_true(sluice_map_store(&map, 0, data, 20));
+        assert_false(sluice_map_store(&map, PAGE, data, 20));
         assert_null(map.memory);
         assert_false(sluice_map_holds(&map, 0, 1));
-        assert_true(sluice_map_store(&other, 7, data, 0, 16, 20, true));
+        assert_true(sluice_map_store(&other, 7, data, 20));
         assert_int_equal(ftruncate(fd, 2 * PAGE), 0);
         sluice_map_open(&map, fd);
     }
     assert_false(ftruncate(fd, PAGE) != 0);
-    assert_false(sluice_map_store(&map, PAGE - 18, data, 0, 16, 20, true)); /* the sum's page */
+    assert_false(sluice_map_store(&map, PAGE - 18, data, 20)); /* the second page */
     assert_int_equal(pread(second, seen, 20, 7), 20);
     assert_memory_equal(seen, data, 20);
     sluice_map_close(&other);
@@ -138,7 +138,7 @@ static int end_of(void (*work)(void))
         struct sluice_map map;
         int fd = make_file(PAGE);
         sluice_map_open(&map, fd);
-        if (map.memory == NULL || !sluice_map_store(&map, 0, data, 0, 16, 20, true))
+        if (map.memory == NULL || !sluice_map_store(&map, 0, data, 20))
             _exit(77);
         work();
         _exit(0);

@@ -41,15 +41,15 @@ static struct stores {
     unsigned refused, count;
 } stores;
 bool __real_sluice_map_store(struct sluice_map *map, uint64_t position, const uint8_t *data,
-                             size_t from, size_t to, size_t bytes, bool sealed);
+                             size_t bytes);
 bool __wrap_sluice_map_store(struct sluice_map *map, uint64_t position, const uint8_t *data,
-                             size_t from, size_t to, size_t bytes, bool sealed);
+                             size_t bytes);
 bool __wrap_sluice_map_store(struct sluice_map *map, uint64_t position, const uint8_t *data,
-                             size_t from, size_t to, size_t bytes, bool sealed)
+                             size_t bytes)
 {
     if (++stores.count != stores.refused)
-        return __real_sluice_map_store(map, position, data, from, to, bytes, sealed);
-    map->memory[position + from] = 1; /* some of it may be there */
+        return __real_sluice_map_store(map, position, data, bytes);
+    map->memory[position] = 1; /* some of it may be there */
     sluice_map_close(map);
     return false;
 }
@@ -350,7 +350,7 @@ static void a_map_that_is_refused_is_left_for_writes(void **state)
     static const uint64_t ids[] = {0, 1, 2, 4, 3, 40, 41, 300, 301, 5};
     const struct variant variant = {1, "{}", 1000, ids, sizeof(ids) / sizeof(ids[0]), 1};
     struct harness *written = write_series(&variant, SLUICE_INDEX_OWN, SLUICE_SMALL_WRITTEN);
-    for (unsigned store = 1; store < 60; store += store < 16 ? 1 : 11) {
+    for (unsigned store = 1; store <= 16; store++) {
         stores = (struct stores){.refused = store};
         struct harness *h = write_series(&variant, SLUICE_INDEX_OWN, SLUICE_SMALL_MAPPED);
         assert_same_file(written->summary->files[0], h->summary->files[0]);
