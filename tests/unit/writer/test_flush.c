@@ -8,6 +8,7 @@
 #include <hdf5.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -228,6 +229,50 @@ static void it_flushes_less_often_while_nobody_waits_for_images(void **state)
     (void)state;
     flush_unread(false);
     flush_unread(true);
+}
+
+/* Tiny images by the thousand, so that pieces fill; while one comes the ring is never empty.
+ * However long a burst is and wherever its last piece ends, what it left is visible as an image by
+ * itself. */
+static void a_burst_that_stops_anywhere_is_visible_in_time(void **state)
+{
+    (void)state;
+    struct harness *h = harness_new();
+    uint64_t id = 0, in_bursts = 0;
+    unsigned seed = 7;
+    h->settings.images_per_file = 9000;
+    h->settings.live_memory_bytes = 64 << 20;
+    h->settings.flush_images = 6000;
+    h->encoding = SLUICE_ENCODING_NONE;
+    h->width = 2 * WIDTH;
+    h->settings.flush_unread_images = 16000;
+    h->settings.flush_at = SLUICE_FLUSH_AT_PIECE;
+    h->settings.flush_idle_ns = 200 * SLUICE_NS_PER_US;
+    h->settings.flush_unread_ns = 5 * SLUICE_NS_PER_MS;
+    h->settings.flush_interval_ns = 100 * SLUICE_NS_PER_MS;
+    h->events.visible_unwanted = true;
+    harness_start(h);
+    harness_open(h, 100000);
+    visible_after_us(h, id++);
+    sluice_clock_fake_advance(&h->clock, 200 * SLUICE_NS_PER_MS);
+    visible_after_us(h, id++);
+    for (unsigned burst = 0; burst < 16; burst++) {
+        const uint64_t end = id + 1 + (unsigned)rand_r(&seed) % (burst % 4 == 0 ? 9000 : 900);
+        const uint64_t before = visible(h);
+        for (; id < end; id++) {
+            harness_image(h, id);
+            sluice_clock_fake_advance(&h->clock, 2 * SLUICE_NS_PER_US);
+            if (sluice_handover_count(&h->in) > 100)
+                harness_cycle(h);
+        }
+        in_bursts += visible(h) - before;
+        assert_true(visible_after_us(h, id++) <= 5000);
+        assert_int_equal(visible(h), id);
+    }
+    assert_true(in_bursts > 0); /* not all of it behind their ends */
+    harness_close(h);
+    harness_counts(h, id, 100000 - id, 0, 0);
+    harness_free(h);
 }
 
 static void a_busy_ring_is_not_idle(void **state)
@@ -487,6 +532,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(extents_reach_exactly_as_far_as_what_is_written),
         cmocka_unit_test(when_idle_it_flushes_not_more_often_than_allowed),
         cmocka_unit_test(it_flushes_less_often_while_nobody_waits_for_images),
+        cmocka_unit_test(a_burst_that_stops_anywhere_is_visible_in_time),
         cmocka_unit_test(a_busy_ring_is_not_idle),
         cmocka_unit_test(a_count_of_images_makes_a_flush),
         cmocka_unit_test(a_share_of_the_memory_for_live_readers_makes_a_flush),
