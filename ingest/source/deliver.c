@@ -247,6 +247,9 @@ static void push_image(struct sluice_source *source)
     const struct sluice_frame *decoded = source->decoded;
     const size_t bytes = source->message.bytes;
     const uint32_t slot = sluice_slots_accept(&source->slots, &source->message);
+    /* What is lent comes back when the disk has it: the more there is, the sooner it is wanted. */
+    const enum sluice_lent lent =
+        sluice_slots_crowded(&source->slots) ? SLUICE_LENT_NOT : SLUICE_LENT_BARE;
     struct sluice_frame *frame = &source->slots.frames[slot];
     if (frame != decoded) { /* it had to wait for the slot */
         char *text = source->slots.text + (size_t)slot * source->slots.text_bytes;
@@ -260,7 +263,7 @@ static void push_image(struct sluice_source *source)
         struct sluice_plane *plane = &frame->image.planes[i];
         sluice_message_follow(&source->message, &source->slots.messages[slot], &plane->payload);
         sluice_message_follow(&source->message, &source->slots.messages[slot], &plane->channel);
-        plane->lent = SLUICE_LENT_BARE;
+        plane->lent = lent;
     }
     frame->kind = SLUICE_FRAME_IMAGE;
     frame->series_serial = source->tracker.serial;

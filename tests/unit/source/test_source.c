@@ -448,9 +448,39 @@ static void it_does_not_nap_where_that_would_fill_libzmq_or_is_not_wanted(void *
     assert_false(naps_with(0, 64));
 }
 
+#define LENT_MOST                                                                                  \
+    31 /* of messages that count 8 KiB each, of 1 MiB: with the next it is a quarter */
+
+/* The rest of the memory is for those that the writer has to copy, and gives back at once. */
+static void a_quarter_of_the_memory_is_lent_at_most(void **state)
+{
+    (void)state;
+    struct bench bench;
+    uint32_t slots[256];
+    bench_open_napping(&bench, 0, 1000);
+    send_start(&bench);
+    for (uint64_t i = 0; i < 100; i++)
+        send_image(&bench, i);
+    work_until(&bench, SLUICE_COUNTER_SOURCE_IMAGES, 100);
+    take_open(&bench);
+    for (unsigned i = 0; i < 100; i++) {
+        const struct sluice_plane *plane =
+            next_frame(&bench, SLUICE_FRAME_IMAGE, &slots[i])->image.planes;
+        assert_int_equal(plane->lent, i < LENT_MOST ? SLUICE_LENT_BARE : SLUICE_LENT_NOT);
+    }
+    for (unsigned i = 0; i < 100; i++)
+        give_back(&bench, slots[i]);
+    send_image(&bench, 100);
+    work_until(&bench, SLUICE_COUNTER_SOURCE_IMAGES, 101);
+    assert_int_equal(next_frame(&bench, SLUICE_FRAME_IMAGE, &slots[0])->image.planes[0].lent,
+                     SLUICE_LENT_BARE);
+    bench_close(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_quarter_of_the_memory_is_lent_at_most),
         cmocka_unit_test(an_image_that_waits_for_a_slot_keeps_all_it_came_with),
         cmocka_unit_test(a_dropped_image_is_counted_and_the_close_still_gets_through),
         cmocka_unit_test(a_message_of_no_known_protocol_is_refused_and_the_next_is_looked_at),
