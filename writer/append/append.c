@@ -41,7 +41,6 @@ struct column_place {
 
 struct sluice_append {
     struct sluice_past past;
-    struct sluice_map map;
     uint8_t *head; /* of the file */
     struct piece *pieces;
     uint32_t piece_count;
@@ -61,7 +60,6 @@ void sluice_append_end(struct sluice_append *append)
         sluice_fixed_array_close(&append->index[i]);
     for (int g = 0; g < SLUICE_APPEND_GROUPS; g++)
         sluice_strip_close(&append->strip[g]);
-    sluice_map_close(&append->map);
     free(append->head);
     free(append->pieces);
     free(append->index);
@@ -197,15 +195,6 @@ static bool take_back(struct sluice_append *append)
     return write_head(append) >= 0 && sluice_past_flush(&append->past) >= 0;
 }
 
-/* Without a map it is all the same. */
-static bool map_file(struct sluice_append *append, int fd, bool wanted)
-{
-    if (wanted)
-        sluice_map_open(&append->map, fd);
-    append->past.map = &append->map;
-    return true;
-}
-
 struct sluice_append *sluice_append_begin(struct sluice_direct *direct, int descriptor,
                                           const struct sluice_append_plan *plan)
 {
@@ -214,6 +203,8 @@ struct sluice_append *sluice_append_begin(struct sluice_direct *direct, int desc
         return NULL;
     append->image_count = plan->image_count;
     append->column_count = plan->column_count;
+    for (int g = 0; g < SLUICE_APPEND_GROUPS; g++)
+        append->strip[g].mapped = plan->mapped ? descriptor : -1;
     append->head = malloc(HEAD_MOST);
     append->index = calloc(plan->image_count, sizeof(*append->index));
     append->places = calloc(plan->image_count + plan->column_count, sizeof(*append->places));
@@ -223,8 +214,8 @@ struct sluice_append *sluice_append_begin(struct sluice_direct *direct, int desc
         append->places != NULL && append->columns != NULL &&
         sluice_past_open(&append->past, direct, descriptor) &&
         sluice_past_read(&append->past, 0, append->head, HEAD_MOST) >= 0 &&
-        read_superblock(append) && map_file(append, descriptor, plan->mapped) &&
-        open_images(append, plan) && open_columns(append, plan) && take_back(append))
+        read_superblock(append) && open_images(append, plan) && open_columns(append, plan) &&
+        take_back(append))
         return append;
     sluice_append_end(append);
     return NULL;
@@ -282,7 +273,7 @@ herr_t sluice_append_flush_keys(struct sluice_append *append, uint64_t rows)
         set_rows(append, SLUICE_APPEND_KEYS, rows);
     }
     /* A write, not a store, tells who waits for changes of the file that there are some. */
-    if (place != NULL && (grown || append->map.memory != NULL)) {
+    if (place != NULL && (grown || append->strip[SLUICE_APPEND_KEYS].map.memory != NULL)) {
         if (sluice_past_write(&append->past, place->at, append->head + place->at,
                               place->header.bytes) < 0)
             return -1;

@@ -15,13 +15,12 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <ucontext.h>
+#include <unistd.h>
 
 #include "core/log.h"
 
-#define PAGE ((size_t)4096)
-
 static _Thread_local sigjmp_buf *volatile trap; /* NULL: this thread stores nothing */
-static struct sigaction before;
+static struct sigaction formerly;
 static pthread_mutex_t installing = PTHREAD_MUTEX_INITIALIZER;
 
 static void on_bus_error(int number, siginfo_t *info, void *context)
@@ -30,7 +29,7 @@ static void on_bus_error(int number, siginfo_t *info, void *context)
         pthread_sigmask(SIG_SETMASK, &((const ucontext_t *)context)->uc_sigmask, NULL);
         siglongjmp(*trap, 1);
     }
-    sigaction(number, &before, NULL); /* a fault comes again when we return */
+    sigaction(number, &formerly, NULL); /* a fault comes again when we return */
     if (info->si_code <= 0)
         raise(number);
 }
@@ -43,7 +42,7 @@ static void install(void)
     pthread_mutex_lock(&installing);
     if (sigaction(SIGBUS, NULL, &there) == 0 &&
         !(there.sa_flags & SA_SIGINFO && there.sa_sigaction == on_bus_error)) {
-        before = there;
+        formerly = there;
         sigaction(SIGBUS, &ours, NULL);
     }
     pthread_mutex_unlock(&installing);
@@ -64,30 +63,34 @@ static bool is_known(int fd)
     return false;
 }
 
-void sluice_map_open(struct sluice_map *map, int fd)
+void sluice_map_open(struct sluice_map *map, int fd, uint64_t position, size_t bytes)
 {
+    const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), before = position % page;
     struct stat there;
     *map = (struct sluice_map){0};
-    if (!is_known(fd) || fstat(fd, &there) != 0 || (size_t)there.st_size < PAGE)
+    if (bytes == 0 || !is_known(fd) || fstat(fd, &there) != 0 ||
+        (uint64_t)there.st_size < position + bytes)
         return;
-    const size_t bytes = (size_t)there.st_size & ~(PAGE - 1);
-    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    uint8_t *memory = mmap(NULL, bytes + before, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+                           (off_t)(position - before));
     if (memory == MAP_FAILED)
         return;
     install();
-    *map = (struct sluice_map){.memory = memory, .bytes = bytes};
+    *map = (struct sluice_map){.memory = memory + before, .from = position, .bytes = bytes};
 }
 
 void sluice_map_close(struct sluice_map *map)
 {
-    if (map->memory != NULL)
-        munmap(map->memory, map->bytes);
+    if (map->memory != NULL) {
+        const size_t before = (uintptr_t)map->memory % (uintptr_t)sysconf(_SC_PAGESIZE);
+        munmap(map->memory - before, map->bytes + before);
+    }
     *map = (struct sluice_map){0};
 }
 
 bool sluice_map_store(struct sluice_map *map, uint64_t position, const uint8_t *data, size_t bytes)
 {
-    uint8_t *memory = map->memory + position;
+    uint8_t *memory = map->memory + (position - map->from);
     sigjmp_buf back;
     if (sigsetjmp(back, 0) != 0) {
         trap = NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A growing file's first part, mapped: cells that change are stored into the page cache, where
+ * A part of a growing file, mapped: cells that change are stored into the page cache, where
  * readers of any kind see them, without a call to the system. What is stored must have been written
  * before, so that the file has room for it.
  *
@@ -17,17 +17,19 @@
 /* Zeroed memory holds nothing. */
 struct sluice_map {
     uint8_t *memory; /* NULL: there is none */
-    size_t bytes;    /* of the file, from its beginning */
+    uint64_t from;   /* where in the file */
+    size_t bytes;
 };
 
-/* Whole pages of what the file has now; it must not become shorter while they are mapped. Where
- * that cannot be had the map holds nothing. `fd` is open for reading and writing. */
-void sluice_map_open(struct sluice_map *map, int fd);
+/* `bytes` at `position`, which the file has; it must not become shorter while they are mapped.
+ * Where that cannot be had the map holds nothing. `fd` is open for reading and writing. */
+void sluice_map_open(struct sluice_map *map, int fd, uint64_t position, size_t bytes);
 void sluice_map_close(struct sluice_map *map);
 
 static inline bool sluice_map_holds(const struct sluice_map *map, uint64_t position, size_t bytes)
 {
-    return position < map->bytes && bytes <= map->bytes - position;
+    return position >= map->from && position - map->from < map->bytes &&
+           bytes <= map->bytes - (position - map->from);
 }
 
 /* Seen after all that was stored or written before, and before what follows. A kill can come

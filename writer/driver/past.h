@@ -17,7 +17,6 @@
 struct sluice_past {
     struct sluice_direct *direct;
     H5FD_t *file;
-    struct sluice_map *map; /* NULL: all is written */
 };
 
 /* `descriptor` is what H5Fget_vfd_handle gave. False: it is no file of the driver. */
@@ -32,8 +31,8 @@ herr_t sluice_past_write(const struct sluice_past *past, uint64_t position, cons
                          size_t bytes);
 /* The same for what was written once and has no sum: through the map where it can be had, without a
  * call to the system, so that nothing tells of it who waits for changes of the file (inotify). */
-herr_t sluice_past_store(const struct sluice_past *past, uint64_t position, const void *data,
-                         size_t bytes);
+herr_t sluice_past_store(const struct sluice_past *past, struct sluice_map *map, uint64_t position,
+                         const void *data, size_t bytes);
 /* What was written before is seen. */
 herr_t sluice_past_read(const struct sluice_past *past, uint64_t position, void *data,
                         size_t bytes);

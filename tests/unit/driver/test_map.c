@@ -37,7 +37,7 @@ static int make_file(size_t bytes)
 static int open_map(struct sluice_map *map, size_t bytes)
 {
     int fd = make_file(bytes);
-    sluice_map_open(map, fd);
+    sluice_map_open(map, fd, 0, bytes);
     if (map->memory == NULL) {
         close(fd);
         skip(); /* not ext4, XFS or tmpfs */
@@ -45,22 +45,29 @@ static int open_map(struct sluice_map *map, size_t bytes)
     return fd;
 }
 
-static void a_map_holds_whole_pages_of_the_file(void **state)
+static void a_map_holds_a_part_of_the_file(void **state)
 {
     (void)state;
     struct sluice_map map;
-    int fd = open_map(&map, 2 * PAGE + 100);
-    assert_int_equal(map.bytes, 2 * PAGE);
-    assert_true(sluice_map_holds(&map, 0, 2 * PAGE));
-    assert_true(sluice_map_holds(&map, 2 * PAGE - 1, 1));
-    assert_false(sluice_map_holds(&map, 2 * PAGE - 1, 2));
-    assert_false(sluice_map_holds(&map, 2 * PAGE, 0));
-    assert_false(sluice_map_holds(&map, UINT64_MAX, 1));
+    uint8_t seen[30];
+    int fd = open_map(&map, 3 * PAGE);
     sluice_map_close(&map);
     assert_false(sluice_map_holds(&map, 0, 1));
-    close(fd);
-    fd = make_file(PAGE - 1);
-    sluice_map_open(&map, fd);
+    sluice_map_open(&map, fd, PAGE + 100, PAGE);
+    assert_true(sluice_map_holds(&map, PAGE + 100, PAGE));
+    assert_true(sluice_map_holds(&map, 2 * PAGE + 99, 1));
+    assert_false(sluice_map_holds(&map, 2 * PAGE + 99, 2));
+    assert_false(sluice_map_holds(&map, PAGE + 99, 1));
+    assert_false(sluice_map_holds(&map, 2 * PAGE + 100, 0));
+    assert_false(sluice_map_holds(&map, 0, 1));
+    assert_false(sluice_map_holds(&map, UINT64_MAX, 1));
+    assert_true(sluice_map_store(&map, 2 * PAGE - 10, data, 20));
+    assert_int_equal(pread(fd, seen, 30, 2 * PAGE - 15), 30);
+    assert_memory_equal(seen, "\0\0\0\0\0", 5);
+    assert_memory_equal(seen + 5, data, 20);
+    assert_memory_equal(seen + 25, "\0\0\0\0\0", 5);
+    sluice_map_close(&map);
+    sluice_map_open(&map, fd, 2 * PAGE + 1, PAGE); /* more than the file has */
     assert_null(map.memory);
     close(fd);
 }
@@ -71,7 +78,7 @@ static void a_network_or_unknown_file_system_is_not_mapped(void **state)
     struct sluice_map map = {.bytes = 1};
     int fd = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
     assert_true(fd >= 0);
-    sluice_map_open(&map, fd);
+    sluice_map_open(&map, fd, 0, 1);
     assert_null(map.memory);
     assert_int_equal(map.bytes, 0);
     close(fd);
@@ -94,7 +101,7 @@ static void what_is_stored_is_what_others_read(void **state)
         assert_int_equal(ftruncate(fd, 0), 0);
         sluice_map_close(&map);
         assert_int_equal(ftruncate(fd, 2 * PAGE), 0);
-        sluice_map_open(&map, fd);
+        sluice_map_open(&map, fd, 0, 2 * PAGE);
     }
     sluice_map_close(&map);
     close(fd);
@@ -115,7 +122,7 @@ static void a_page_that_is_refused_is_no_end_of_the_process(void **state)
         assert_false(sluice_map_holds(&map, 0, 1));
         assert_true(sluice_map_store(&other, 7, data, 20));
         assert_int_equal(ftruncate(fd, 2 * PAGE), 0);
-        sluice_map_open(&map, fd);
+        sluice_map_open(&map, fd, 0, 2 * PAGE);
     }
     assert_false(ftruncate(fd, PAGE) != 0);
     assert_false(sluice_map_store(&map, PAGE - 18, data, 20)); /* the second page */
@@ -137,7 +144,7 @@ static int end_of(void (*work)(void))
         signal(SIGBUS, SIG_DFL); /* of sanitizers */
         struct sluice_map map;
         int fd = make_file(PAGE);
-        sluice_map_open(&map, fd);
+        sluice_map_open(&map, fd, 0, PAGE);
         if (map.memory == NULL || !sluice_map_store(&map, 0, data, 20))
             _exit(77);
         work();
@@ -178,7 +185,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         /* Before any map is there: the children bring the handler themselves. */
         cmocka_unit_test(faults_that_are_not_of_a_map_end_the_process_as_without_one),
-        cmocka_unit_test(a_map_holds_whole_pages_of_the_file),
+        cmocka_unit_test(a_map_holds_a_part_of_the_file),
         cmocka_unit_test(a_network_or_unknown_file_system_is_not_mapped),
         cmocka_unit_test(what_is_stored_is_what_others_read),
         cmocka_unit_test(a_page_that_is_refused_is_no_end_of_the_process),

@@ -39,6 +39,7 @@ struct sluice_append *__wrap_sluice_append_begin(struct sluice_direct *direct, i
 /* Which store of a map is refused, from 1; 0: none. */
 static struct stores {
     unsigned refused, count;
+    const struct sluice_map *map; /* of that one: it is given up */
 } stores;
 bool __real_sluice_map_store(struct sluice_map *map, uint64_t position, const uint8_t *data,
                              size_t bytes);
@@ -47,9 +48,11 @@ bool __wrap_sluice_map_store(struct sluice_map *map, uint64_t position, const ui
 bool __wrap_sluice_map_store(struct sluice_map *map, uint64_t position, const uint8_t *data,
                              size_t bytes)
 {
+    assert_ptr_not_equal(map, stores.map);
     if (++stores.count != stores.refused)
         return __real_sluice_map_store(map, position, data, bytes);
-    map->memory[position] = 1; /* some of it may be there */
+    map->memory[position - map->from] = 1; /* some of it may be there */
+    stores.map = map;
     sluice_map_close(map);
     return false;
 }
@@ -355,7 +358,8 @@ static void a_map_that_is_refused_is_left_for_writes(void **state)
         struct harness *h = write_series(&variant, SLUICE_INDEX_OWN, SLUICE_SMALL_MAPPED);
         assert_same_file(written->summary->files[0], h->summary->files[0]);
         if (stores.count > 0)
-            assert_int_equal(stores.count, store); /* that one, and none after it */
+            assert_true(stores.count >= store);
+        stores.map = NULL;
         harness_free(h);
     }
     stores = (struct stores){0};

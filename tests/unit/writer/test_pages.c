@@ -233,7 +233,7 @@ static bool maps_files(void)
     struct sluice_map map;
     int fd = mkstemp(path);
     assert_true(fd >= 0 && write(fd, page, sizeof(page)) == sizeof(page));
-    sluice_map_open(&map, fd);
+    sluice_map_open(&map, fd, 0, sizeof(page));
     const bool maps = map.memory != NULL;
     sluice_map_close(&map);
     close(fd);
