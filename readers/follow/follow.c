@@ -32,6 +32,7 @@
 #define QUIET_NS        (1 * SLUICE_NS_PER_S)
 #define PAUSE_MIN_NS    (100 * SLUICE_NS_PER_US)
 #define PAUSE_MAX_NS    (2 * SLUICE_NS_PER_MS)
+#define SOON_NS         (20 * SLUICE_NS_PER_US)
 #define GAP_MAX         UINT64_C(10000000)
 
 /* --- the files ----------------------------------------------------------------------------- */
@@ -359,9 +360,14 @@ static bool series_over(const struct sluice_follow *follow, int64_t now, int64_t
     return timeout_ns == 0 || now - follow->progress_ns >= QUIET_NS;
 }
 
-/* Sleeps until there may be something new, at most `left_ns`. */
+/* Sleeps until there may be something new, at most `left_ns`. The writer says that it has flushed
+ * right behind the write that wakes us: who is quicker asks it once more, and does not sleep until
+ * the next image. */
 static void pause_rounds(struct sluice_follow *follow, int64_t left_ns)
 {
+    if (follow->unflushed && follow->events_heeded != follow->watch.events && left_ns > SOON_NS)
+        left_ns = SOON_NS;
+    follow->events_heeded = follow->watch.events;
     if (sluice_watch_wait(&follow->watch, follow->set.name, left_ns))
         follow->came = true;
     if (follow->unflushed)

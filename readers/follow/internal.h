@@ -29,6 +29,7 @@ struct sluice_follow {
     bool came;              /* a file came or was renamed */
     bool ended;             /* the master said so before the round */
     bool unflushed;         /* the last round: the writer says that there is nothing new */
+    uint64_t events_heeded; /* so many of the watch's, before the writer was asked again */
     bool unopened;          /* files wait to be opened in a later round */
     int64_t scan_ns;        /* of the last look at the directory */
     int64_t round_ns;       /* of the last round */

@@ -19,6 +19,7 @@ void sluice_watch_init(struct sluice_watch *watch)
 {
     watch->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     watch->count = 0;
+    watch->events = 0;
 }
 
 void sluice_watch_close(struct sluice_watch *watch)
@@ -55,11 +56,13 @@ static bool drain(struct sluice_watch *watch, const char *prefix, bool *came)
             at += sizeof(*event) + event->len;
             if (event->mask & IN_Q_OVERFLOW) {
                 concerns = *came = true;
+                watch->events++;
                 continue;
             }
             if (event->len == 0 || strncmp(event->name, prefix, prefix_bytes) != 0)
                 continue;
             concerns = true;
+            watch->events++;
             if (event->mask & (IN_CREATE | IN_MOVED_TO))
                 *came = true;
         }

@@ -16,6 +16,7 @@
 struct sluice_watch {
     int fd; /* -1: polls only */
     uint32_t count;
+    uint64_t events; /* that concerned the set, so far */
     char directories[SLUICE_WATCH_DIRECTORIES_MAX][SLUICE_PATH_BYTES];
 };
 
