@@ -29,6 +29,8 @@ static void on_bus_error(int number, siginfo_t *info, void *context)
         pthread_sigmask(SIG_SETMASK, &((const ucontext_t *)context)->uc_sigmask, NULL);
         siglongjmp(*trap, 1);
     }
+    if (info->si_code <= 0 && formerly.sa_handler == SIG_IGN) /* sent, and ours are to come yet */
+        return;
     sigaction(number, &formerly, NULL); /* a fault comes again when we return */
     if (info->si_code <= 0)
         raise(number);

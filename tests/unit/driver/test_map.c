@@ -166,6 +166,30 @@ static void be_sent_one(void)
     raise(SIGBUS);
 }
 
+/* What started the process ignored SIGBUS: one that is sent changes nothing, a page that is refused
+ * is still no end. */
+static void a_signal_that_was_ignored_stays_so(void **state)
+{
+    (void)state;
+    int status;
+    struct sluice_map map;
+    close(open_map(&map, PAGE)); /* or it is skipped */
+    sluice_map_close(&map);
+    pid_t child = fork();
+    if (child == 0) {
+        const struct rlimit none = {0, 0};
+        setrlimit(RLIMIT_CORE, &none);
+        signal(SIGBUS, SIG_IGN);
+        int fd = make_file(PAGE);
+        sluice_map_open(&map, fd, 0, PAGE);
+        raise(SIGBUS);
+        _exit(ftruncate(fd, 0) == 0 && !sluice_map_store(&map, 0, data, 20) ? 0 : 1);
+    }
+    assert_true(child > 0 && waitpid(child, &status, 0) == child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void faults_that_are_not_of_a_map_end_the_process_as_without_one(void **state)
 {
     (void)state;
@@ -185,6 +209,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         /* Before any map is there: the children bring the handler themselves. */
         cmocka_unit_test(faults_that_are_not_of_a_map_end_the_process_as_without_one),
+        cmocka_unit_test(a_signal_that_was_ignored_stays_so),
         cmocka_unit_test(a_map_holds_a_part_of_the_file),
         cmocka_unit_test(a_network_or_unknown_file_system_is_not_mapped),
         cmocka_unit_test(what_is_stored_is_what_others_read),
