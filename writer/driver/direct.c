@@ -52,6 +52,7 @@ struct direct_file {
     ino_t inode;
     uint32_t slot; /* in the feed */
     struct run run;
+    uint64_t borrow_at;       /* where the last place for a payload of its message is */
     bool unsynced;            /* payloads were handed over since the last fdatasync for them */
     struct direct_file *next; /* of the files that are open */
 };
@@ -216,10 +217,12 @@ static uint64_t place_payload(struct direct_file *file)
 {
     struct sluice_direct *direct = file->direct;
     const void *payload = direct->expected;
+    file->borrow_at = SLUICE_NOWHERE;
     if (direct->expected_lent == SLUICE_LENT_BARE &&
         sluice_stages_may_borrow(&direct->stages, &file->target, payload, direct->expected_bytes))
-        return sluice_extents_payload_at(&file->extents, (uintptr_t)payload % SLUICE_DIRECT_ALIGN,
-                                         direct->expected_bytes);
+        return file->borrow_at = sluice_extents_payload_at(&file->extents,
+                                                           (uintptr_t)payload % SLUICE_DIRECT_ALIGN,
+                                                           direct->expected_bytes);
     if (!sluice_stages_follows(&file->target, payload, direct->expected_lent == SLUICE_LENT_PAGES))
         sluice_extents_align(&file->extents);
     return sluice_extents_payload(&file->extents, direct->expected_bytes);
@@ -324,7 +327,7 @@ static bool write_payload(struct direct_file *file, uint64_t position)
     if (direct->expected_lent == SLUICE_LENT_PAGES &&
         sluice_stages_lend(&direct->stages, &file->target, position, payload, bytes))
         return true;
-    if (direct->expected_lent == SLUICE_LENT_BARE &&
+    if (direct->expected_lent == SLUICE_LENT_BARE && position == file->borrow_at &&
         sluice_stages_borrow(&direct->stages, &file->target, position, payload, bytes))
         return true;
     return sluice_stages_append(&direct->stages, &file->target, position, payload, bytes);
