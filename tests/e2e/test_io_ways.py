@@ -70,6 +70,7 @@ class IoWays(e2e.Case):
             series.append(ingest.summaries[-1]["io"])
             self.assertEqual(sum(series[-1][f"{way}_bytes"] for way in WAYS), BYTES)
             self.assertLessEqual(series[-1]["spilled_bytes"], series[-1]["spilled_pieces"] << 20)
+            self.assertGreaterEqual(series[-1]["spilled_bytes"], series[-1]["spilled_pieces"])
         totals = {key: sum(io[key] for io in series) for key in series[0]}
         status = client.wait_status(lambda s: (s["last_series"] or {}).get("io") == series[-1])
         self.assertEqual(status["io"], {f"{way}_bytes": totals[f"{way}_bytes"] for way in WAYS})
