@@ -46,12 +46,6 @@ struct sluice_axis_setting {
 };
 #define SLUICE_AXIS_SETTINGS_MAX 16
 
-/* How SLUICE_INDEX_OWN changes cells of columns. */
-enum sluice_small_writes {
-    SLUICE_SMALL_WRITTEN, /* pwrite */
-    SLUICE_SMALL_MAPPED,  /* stores into the file's pages, where the file system is a known one */
-};
-
 struct sluice_metadata_settings {
     const char *instrument_name, *source_name, *source_short_name, *sample_name; /* may be "" */
     const char *rotation_axis; /* the goniometer axis that sample/depends_on names, "" = the one
@@ -79,7 +73,6 @@ struct sluice_writer_settings {
     bool from_messages;      /* then they are also written from where they were received */
     enum sluice_io io;
     enum sluice_index index;
-    enum sluice_small_writes small_writes;
     uint64_t index_page;        /* SLUICE_INDEX_OWN: most images of a page of it; 0: as by HDF5 */
     uint64_t live_memory_bytes; /* kept for live readers (SLUICE_IO_DIRECT), and a flush follows a
                                    quarter of it (but SLUICE_IO_HDF5); 0: neither */

@@ -203,8 +203,6 @@ struct sluice_append *sluice_append_begin(struct sluice_direct *direct, int desc
         return NULL;
     append->image_count = plan->image_count;
     append->column_count = plan->column_count;
-    for (int g = 0; g < SLUICE_APPEND_GROUPS; g++)
-        append->strip[g].mapped = plan->mapped ? descriptor : -1;
     append->head = malloc(HEAD_MOST);
     append->index = calloc(plan->image_count, sizeof(*append->index));
     append->places = calloc(plan->image_count + plan->column_count, sizeof(*append->places));
@@ -267,15 +265,11 @@ herr_t sluice_append_flush_keys(struct sluice_append *append, uint64_t rows)
     const struct place *place = key_place(append);
     if (sluice_strip_write(&append->strip[SLUICE_APPEND_KEYS]) < 0)
         return -1;
-    const bool grown = rows > append->key_rows;
-    if (grown) {
+    if (rows > append->key_rows) {
         append->key_rows = rows;
         set_rows(append, SLUICE_APPEND_KEYS, rows);
-    }
-    /* A write, not a store, tells who waits for changes of the file that there are some. */
-    if (place != NULL && (grown || append->strip[SLUICE_APPEND_KEYS].map.memory != NULL)) {
-        if (sluice_past_write(&append->past, place->at, append->head + place->at,
-                              place->header.bytes) < 0)
+        if (place != NULL && sluice_past_write(&append->past, place->at, append->head + place->at,
+                                               place->header.bytes) < 0)
             return -1;
     }
     return sluice_past_flush(&append->past);

@@ -39,7 +39,6 @@ struct sluice_append_plan {
     uint32_t image_count;
     const struct sluice_append_column *columns;
     uint32_t column_count;
-    bool mapped; /* cells that change are stored into the file, mapped */
 };
 
 struct sluice_append;

@@ -67,7 +67,6 @@ void sluice_strip_close(struct sluice_strip *strip)
         sluice_fixed_array_close(&strip->column[c].index);
     free(strip->data);
     free(strip->empty);
-    sluice_map_close(&strip->map);
     strip->data = strip->empty = NULL;
     strip->column_count = 0;
 }
@@ -78,20 +77,7 @@ static herr_t write_block(struct sluice_strip *strip)
     strip->changed_from = strip->changed_to = 0;
     if (from == to)
         return 0;
-    if (strip->mapped < 0 || to - from == strip->bytes) /* perhaps for the first time */
-        return sluice_past_write(&strip->past, strip->position + from, strip->data + from,
-                                 to - from);
-    if (!sluice_map_holds(&strip->map, strip->position, strip->bytes)) {
-        if (sluice_past_flush(&strip->past) < 0) /* the file has it all */
-            return -1;
-        sluice_map_close(&strip->map);
-        sluice_map_open(&strip->map, strip->mapped, strip->position, strip->bytes);
-    }
-    const herr_t result = sluice_past_store(&strip->past, &strip->map, strip->position + from,
-                                            strip->data + from, to - from);
-    if (strip->map.memory == NULL)
-        strip->mapped = -1; /* it cannot be had */
-    return result;
+    return sluice_past_write(&strip->past, strip->position + from, strip->data + from, to - from);
 }
 
 static herr_t make_block(struct sluice_strip *strip, uint64_t number)

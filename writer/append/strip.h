@@ -2,7 +2,7 @@
  *
  * Columns that grow together: 1-D datasets with chunks of the same number of rows, whose chunks for
  * the same rows lie side by side in the file, a block. One block is held in memory; cells are put
- * there, and what changed of it is one write, or one store into the file, where it is mapped.
+ * there, and what changed of it is one write.
  *
  * Another block's cells make it leave memory, written first. Writer thread only. */
 #ifndef SLUICE_WRITER_APPEND_STRIP_H
@@ -32,12 +32,10 @@ struct sluice_strip {
     uint64_t position; /* in the file */
     size_t changed_from, changed_to;
     bool grown; /* indexes changed */
-    int mapped; /* the file, of which the block is mapped; -1: all is written */
-    struct sluice_map map;
 };
 
-/* header and cell_bytes of the columns, chunk_rows, column_count and mapped are set; each column
- * has one chunk, its first, which holds nothing but fill values. False: it is not as expected. */
+/* header and cell_bytes of the columns, chunk_rows and column_count are set; each column has one
+ * chunk, its first, which holds nothing but fill values. False: it is not as expected. */
 bool sluice_strip_open(struct sluice_strip *strip, const struct sluice_past *past);
 /* Zeroed memory is accepted. */
 void sluice_strip_close(struct sluice_strip *strip);

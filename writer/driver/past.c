@@ -41,18 +41,6 @@ herr_t sluice_past_write(const struct sluice_past *past, uint64_t position, cons
     return past->file->cls->write(past->file, H5FD_MEM_OHDR, H5P_DEFAULT, position, bytes, data);
 }
 
-herr_t sluice_past_store(const struct sluice_past *past, struct sluice_map *map, uint64_t position,
-                         const void *data, size_t bytes)
-{
-    if (sluice_map_holds(map, position, bytes)) {
-        if (sluice_past_flush(past) < 0) /* what was handed over before is in the file first */
-            return -1;
-        if (sluice_map_store(map, position, data, bytes))
-            return 0;
-    }
-    return sluice_past_write(past, position, data, bytes);
-}
-
 herr_t sluice_past_read(const struct sluice_past *past, uint64_t position, void *data, size_t bytes)
 {
     return past->file->cls->read(past->file, H5FD_MEM_OHDR, H5P_DEFAULT, position, bytes, data);

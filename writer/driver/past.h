@@ -11,7 +11,6 @@
 #define SLUICE_WRITER_DRIVER_PAST_H
 
 #include "writer/driver/direct.h"
-#include "writer/driver/map.h"
 
 /* One open file; valid until HDF5 closes it or it is abandoned. */
 struct sluice_past {
@@ -29,10 +28,6 @@ herr_t sluice_past_payload(const struct sluice_past *past, const void *payload, 
 uint64_t sluice_past_room(const struct sluice_past *past, size_t bytes);
 herr_t sluice_past_write(const struct sluice_past *past, uint64_t position, const void *data,
                          size_t bytes);
-/* The same for what was written once and has no sum: through the map where it can be had, without a
- * call to the system, so that nothing tells of it who waits for changes of the file (inotify). */
-herr_t sluice_past_store(const struct sluice_past *past, struct sluice_map *map, uint64_t position,
-                         const void *data, size_t bytes);
 /* What was written before is seen. */
 herr_t sluice_past_read(const struct sluice_past *past, uint64_t position, void *data,
                         size_t bytes);

@@ -256,12 +256,11 @@ static herr_t empty_again(struct sluice_datafile_live *live)
 static herr_t begin_append(const struct sluice_sink *sink, struct sluice_datafile_live *live)
 {
     struct sluice_append_column columns[SLUICE_COLUMNS_MOST];
-    const struct sluice_append_plan plan = {
-        .images = live->images,
-        .image_count = live->channel_count,
-        .columns = columns,
-        .column_count = sluice_columns_plan(&live->columns, columns),
-        .mapped = sink->settings->small_writes == SLUICE_SMALL_MAPPED};
+    const struct sluice_append_plan plan = {.images = live->images,
+                                            .image_count = live->channel_count,
+                                            .columns = columns,
+                                            .column_count =
+                                                sluice_columns_plan(&live->columns, columns)};
     live->append = sluice_append_begin(sink->direct, live->descriptor, &plan);
     live->columns.append = live->append;
     if (live->append != NULL)

@@ -28,7 +28,6 @@ struct harness *harness_new(void)
                                           : SLUICE_IO_DIRECT,
         .index = io == NULL || strcmp(io, "direct") == 0 ? SLUICE_INDEX_HDF5 : SLUICE_INDEX_OWN,
         .index_page = 32,
-        .small_writes = SLUICE_SMALL_WRITTEN,
         .directories = {h->directory},
         .directory_count = 1,
         .name = "series_$id",

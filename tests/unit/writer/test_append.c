@@ -36,27 +36,6 @@ struct sluice_append *__wrap_sluice_append_begin(struct sluice_direct *direct, i
     return append;
 }
 
-/* Which store of a map is refused, from 1; 0: none. */
-static struct stores {
-    unsigned refused, count;
-    const struct sluice_map *map; /* of that one: it is given up */
-} stores;
-bool __real_sluice_map_store(struct sluice_map *map, uint64_t position, const uint8_t *data,
-                             size_t bytes);
-bool __wrap_sluice_map_store(struct sluice_map *map, uint64_t position, const uint8_t *data,
-                             size_t bytes);
-bool __wrap_sluice_map_store(struct sluice_map *map, uint64_t position, const uint8_t *data,
-                             size_t bytes)
-{
-    assert_ptr_not_equal(map, stores.map);
-    if (++stores.count != stores.refused)
-        return __real_sluice_map_store(map, position, data, bytes);
-    map->memory[position - map->from] = 1; /* some of it may be there */
-    stores.map = map;
-    sluice_map_close(map);
-    return false;
-}
-
 static bool index_is_strange;
 bool __real_sluice_fixed_array_open(struct sluice_fixed_array *array,
                                     const struct sluice_past *past, uint64_t header);
@@ -174,13 +153,11 @@ struct variant {
     uint64_t count, batch;
 };
 
-static struct harness *write_series(const struct variant *variant, enum sluice_index index,
-                                    enum sluice_small_writes small)
+static struct harness *write_series(const struct variant *variant, enum sluice_index index)
 {
     struct harness *h = harness_new();
     h->settings.io = SLUICE_IO_DIRECT;
     h->settings.index = index;
-    h->settings.small_writes = small;
     h->settings.images_per_file = variant->per_file;
     h->settings.files_open_max = 16;
     h->channels = variant->channels;
@@ -200,15 +177,12 @@ static struct harness *write_series(const struct variant *variant, enum sluice_i
 
 static void assert_variant(const struct variant *variant)
 {
-    static const enum sluice_small_writes ways[] = {SLUICE_SMALL_WRITTEN, SLUICE_SMALL_MAPPED};
-    struct harness *hdf5 = write_series(variant, SLUICE_INDEX_HDF5, SLUICE_SMALL_WRITTEN);
-    for (size_t w = 0; w < sizeof(ways) / sizeof(ways[0]); w++) {
-        struct harness *own = write_series(variant, SLUICE_INDEX_OWN, ways[w]);
-        assert_int_equal(hdf5->summary->file_count, own->summary->file_count);
-        for (size_t f = 0; f < own->summary->file_count; f++)
-            assert_same_file(hdf5->summary->files[f], own->summary->files[f]);
-        harness_free(own);
-    }
+    struct harness *hdf5 = write_series(variant, SLUICE_INDEX_HDF5);
+    struct harness *own = write_series(variant, SLUICE_INDEX_OWN);
+    assert_int_equal(hdf5->summary->file_count, own->summary->file_count);
+    for (size_t f = 0; f < own->summary->file_count; f++)
+        assert_same_file(hdf5->summary->files[f], own->summary->files[f]);
+    harness_free(own);
     harness_free(hdf5);
 }
 
@@ -260,7 +234,7 @@ static void a_file_that_is_not_as_expected_is_left_to_hdf5(void **state)
     index_is_strange = true;
     assert_variant(&(struct variant){1, NULL, 300, NULL, 290, 1});
     refused = index_is_strange = false;
-    assert_int_equal(refusals, 2 * (3 + 1 + 1)); /* one a file */
+    assert_int_equal(refusals, 3 + 1 + 1); /* one a file */
 }
 
 static void a_growing_file_shows_the_rows_that_are_written(void **state)
@@ -346,26 +320,6 @@ static void a_header_that_is_not_as_expected_is_refused(void **state)
         }
 }
 
-/* A file system that takes no page any more: what would be stored is written. */
-static void a_map_that_is_refused_is_left_for_writes(void **state)
-{
-    (void)state;
-    static const uint64_t ids[] = {0, 1, 2, 4, 3, 40, 41, 300, 301, 5};
-    const struct variant variant = {1, "{}", 1000, ids, sizeof(ids) / sizeof(ids[0]), 1};
-    struct harness *written = write_series(&variant, SLUICE_INDEX_OWN, SLUICE_SMALL_WRITTEN);
-    for (unsigned store = 1; store <= 16; store++) {
-        stores = (struct stores){.refused = store};
-        struct harness *h = write_series(&variant, SLUICE_INDEX_OWN, SLUICE_SMALL_MAPPED);
-        assert_same_file(written->summary->files[0], h->summary->files[0]);
-        if (stores.count > 0)
-            assert_true(stores.count >= store);
-        stores.map = NULL;
-        harness_free(h);
-    }
-    stores = (struct stores){0};
-    harness_free(written);
-}
-
 static void a_sum_goes_on_from_its_mark(void **state)
 {
     (void)state;
@@ -400,7 +354,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_file_that_is_not_as_expected_is_left_to_hdf5),
         cmocka_unit_test(a_growing_file_shows_the_rows_that_are_written),
         cmocka_unit_test(a_header_that_is_not_as_expected_is_refused),
-        cmocka_unit_test(a_map_that_is_refused_is_left_for_writes),
         cmocka_unit_test(a_sum_goes_on_from_its_mark),
     };
     return cmocka_run_group_tests_name("writer: rows past HDF5", tests, NULL, NULL);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The index of images with short pages: their length and place, what is in them beforehand, and
- * what a kill can damage that ends a write between two pages of memory, or a store into the mapped
- * file. */
+ * what a kill can damage that ends a write between two pages of memory. */
 #include <fcntl.h>
 #include <hdf5.h>
 #include <stdio.h>
@@ -50,30 +49,6 @@ int __wrap_sluice_write_fully(int fd, const void *data, size_t bytes, uint64_t p
     return __real_sluice_write_fully(fd, data, bytes, position);
 }
 
-/* Of each third store into a mapped file half is done first: what is in the file then is
- * what HDF5 must be able to open. */
-static struct stores {
-    const char *path; /* NULL: they are left alone */
-    unsigned count, looked_at;
-    uint64_t rows;
-} stores;
-static unsigned count_readable(const char *path, hsize_t rows, bool *first);
-bool __real_sluice_map_store(struct sluice_map *map, uint64_t position, const uint8_t *data,
-                             size_t bytes);
-bool __wrap_sluice_map_store(struct sluice_map *map, uint64_t position, const uint8_t *data,
-                             size_t bytes);
-bool __wrap_sluice_map_store(struct sluice_map *map, uint64_t position, const uint8_t *data,
-                             size_t bytes)
-{
-    if (stores.path != NULL && ++stores.count % 3 == 1) {
-        bool first = false;
-        assert_true(__real_sluice_map_store(map, position, data, bytes / 2));
-        assert_int_equal(count_readable(stores.path, stores.rows, &first), stores.rows);
-        stores.looked_at++;
-    }
-    return __real_sluice_map_store(map, position, data, bytes);
-}
-
 /* Of the images' index, as they stand in the file. */
 struct index_facts {
     unsigned layout_bits, bits;
@@ -109,10 +84,9 @@ static struct index_facts look_at_index(const char *path)
     return facts;
 }
 
-static struct harness *begin_pages(uint64_t page, uint64_t per_file, enum sluice_small_writes small)
+static struct harness *begin_pages(uint64_t page, uint64_t per_file)
 {
     struct harness *h = harness_new();
-    h->settings.small_writes = small;
     h->settings.io = SLUICE_IO_DIRECT;
     h->settings.index = SLUICE_INDEX_OWN;
     h->settings.index_page = page;
@@ -151,7 +125,7 @@ static void assert_every_page_is_whole(const char *path)
 
 static void assert_bits(uint64_t page, uint64_t per_file, unsigned least, unsigned most)
 {
-    struct harness *h = begin_pages(page, per_file, SLUICE_SMALL_MAPPED);
+    struct harness *h = begin_pages(page, per_file);
     const struct index_facts live = look_at_index(data_path(h, "series_7", 0));
     assert_in_range(live.bits, least, most);
     harness_close(h);
@@ -226,21 +200,6 @@ static void an_index_lies_where_few_of_its_writes_can_be_cut(void **state)
         assert_true(sluice_pages_place(1000, entry, 5, 0).bits > 3);
 }
 
-static bool maps_files(void)
-{
-    static const uint8_t page[MEMORY_PAGE];
-    char path[] = "/tmp/sluice-map-XXXXXX";
-    struct sluice_map map;
-    int fd = mkstemp(path);
-    assert_true(fd >= 0 && write(fd, page, sizeof(page)) == sizeof(page));
-    sluice_map_open(&map, fd, 0, sizeof(page));
-    const bool maps = map.memory != NULL;
-    sluice_map_close(&map);
-    close(fd);
-    unlink(path);
-    return maps;
-}
-
 /* How many of `rows` images HDF5 can read. */
 static unsigned count_readable(const char *path, hsize_t rows, bool *first)
 {
@@ -266,10 +225,9 @@ static unsigned count_readable(const char *path, hsize_t rows, bool *first)
 }
 
 /* A thousand images, each flushed by itself; the last write of the index that can be cut is. */
-static unsigned cut_index(uint64_t page, enum sluice_small_writes small, unsigned kill_at,
-                          unsigned *unreadable, bool *first)
+static unsigned cut_index(uint64_t page, unsigned kill_at, unsigned *unreadable, bool *first)
 {
-    struct harness *h = begin_pages(page, 1000, small);
+    struct harness *h = begin_pages(page, 1000);
     const struct index_facts facts = look_at_index(data_path(h, "series_7", 0));
     uint64_t rows = 0;
     cuts = (struct cuts){
@@ -297,34 +255,15 @@ static void a_kill_seldom_finds_an_index_that_it_can_cut(void **state)
     (void)state;
     unsigned unreadable = 0;
     bool first = true;
-    const unsigned before = cut_index(0, SLUICE_SMALL_WRITTEN, 500, &unreadable, &first);
+    const unsigned before = cut_index(0, 500, &unreadable, &first);
     assert_true(before > 700);
     assert_false(first);
     assert_true(unreadable >= 499);
-    const unsigned now = cut_index(32, SLUICE_SMALL_WRITTEN, 2, &unreadable, &first);
+    const unsigned now = cut_index(32, 2, &unreadable, &first);
     assert_in_range(now, 2, 40);
     assert_true(first);
     assert_in_range(unreadable, 1, 32);
     printf("writes of an index that can be cut, of 998: %u, with short pages %u\n", before, now);
-}
-
-/* Nothing that has a sum is stored, so there is no moment between what changed and its sum. */
-static void a_kill_within_a_store_leaves_all_that_was_visible(void **state)
-{
-    (void)state;
-    if (!maps_files()) /* the tests' directory is on a file system that is not known */
-        skip();
-    struct harness *h = begin_pages(32, 100, SLUICE_SMALL_MAPPED);
-    for (uint64_t id = 1; id < 40; id++) {
-        stores.path = data_path(h, "series_7", 0);
-        stores.rows = id;
-        harness_image(h, id);
-        harness_work(h);
-    }
-    stores.path = NULL;
-    assert_true(stores.looked_at >= 20);
-    harness_close(h);
-    harness_free(h);
 }
 
 int main(void)
@@ -333,7 +272,6 @@ int main(void)
         cmocka_unit_test(pages_of_an_index_are_as_long_as_wanted),
         cmocka_unit_test(an_index_lies_where_few_of_its_writes_can_be_cut),
         cmocka_unit_test(a_kill_seldom_finds_an_index_that_it_can_cut),
-        cmocka_unit_test(a_kill_within_a_store_leaves_all_that_was_visible),
     };
     return cmocka_run_group_tests_name("writer: pages of an index", tests, NULL, NULL);
 }
