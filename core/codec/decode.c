@@ -16,11 +16,12 @@
 
 enum sluice_status sluice_codec_scratch_reserve(struct sluice_codec_scratch *scratch, size_t bytes)
 {
+    const size_t line = 64, rounded = (bytes + line - 1) / line * line;
     uint8_t *data;
 
     if (scratch->bytes >= bytes)
         return SLUICE_OK;
-    data = malloc(bytes);
+    data = rounded >= bytes ? aligned_alloc(line, rounded) : NULL;
     if (data == NULL)
         return SLUICE_NO_MEMORY;
     free(scratch->data);

@@ -27,8 +27,8 @@ struct sluice_piece {
 
 struct sluice_piece_counts {
     uint64_t small[SLUICE_SMALL_VALUES][8]; /* elements of each value, in eight parts */
-    uint64_t hot_count;
-    uint64_t hot[SLUICE_PIECE_WORDS]; /* their bits */
+    uint64_t hot_count, hot_words;          /* bit w: there are hot ones in word w */
+    uint64_t hot[SLUICE_PIECE_WORDS];       /* their bits */
     /* Over small values only: */
     uint64_t sums[SLUICE_PIECE_WORDS]; /* of a word's values */
     uint64_t placed;                   /* of value times place in its word (0 to 63) */

@@ -83,7 +83,7 @@ SLUICE_TARGET_AVX2 void sluice_piece_count_avx2(const struct sluice_piece *piece
 {
     uint64_t count[SLUICE_SMALL_VALUES] = {0};
 
-    counts->hot_count = counts->placed = 0;
+    counts->hot_count = counts->hot_words = counts->placed = 0;
     memset(counts->small, 0, sizeof counts->small);
     for (size_t word = 0; word < piece->words; word++) {
         uint64_t low[4], hot, small = look(piece, word * 8, low, &hot);
@@ -93,6 +93,7 @@ SLUICE_TARGET_AVX2 void sluice_piece_count_avx2(const struct sluice_piece *piece
                                low[2] & low[3]};
 
         counts->hot[word] = hot;
+        counts->hot_words |= (uint64_t)(hot != 0) << word;
         counts->hot_count += population(hot);
 #pragma GCC unroll 8
         for (int i = 0; i < 8; i++)

@@ -22,36 +22,43 @@ struct column {
     __m512i hot;
 };
 
-KERNEL __m512i plane(const struct sluice_piece *piece, unsigned number, size_t at)
+/* What is looked at without asking how many planes there are; those that are not repeat the last.
+ */
+#define ALWAYS 8
+
+/* Truth tables of vpternlogq. */
+#define ANY_OF_3     0xfe /* a | b | c */
+#define ALL_OF_3     0x80 /* a & b & c */
+#define ONLY_FIRST   0x10 /* a & ~b & ~c */
+#define NONE_OF_3    0x01 /* ~(a | b | c) */
+#define TERNARY(...) _mm512_ternarylogic_epi64(__VA_ARGS__)
+
+KERNEL void look(const struct sluice_piece *piece, const size_t offsets[ALWAYS], size_t at,
+                 struct column *column)
 {
-    unsigned last = piece->significant - 1;
+    const uint8_t *from = piece->planes + at;
+    __m512i plane[ALWAYS], all, any, masked = _mm512_setzero_si512();
 
-    return _mm512_loadu_si512(piece->planes + (number < last ? number : last) * piece->stride + at);
-}
-
-KERNEL void look(const struct sluice_piece *piece, size_t at, struct column *column)
-{
-    __m512i all, any, out;
-
-    for (unsigned i = 0; i < 4; i++)
-        column->low[i] = plane(piece, i, at);
-    any = plane(piece, 4, at);
-    all = _mm512_and_si512(_mm512_and_si512(column->low[0], column->low[1]),
-                           _mm512_and_si512(column->low[2], column->low[3]));
-    all = _mm512_and_si512(all, any);
-    for (unsigned i = 5; i < piece->significant; i++) {
-        __m512i next = _mm512_loadu_si512(piece->planes + i * piece->stride + at);
+#pragma GCC unroll 8
+    for (int i = 0; i < ALWAYS; i++)
+        plane[i] = _mm512_loadu_si512(from + offsets[i]);
+    any = _mm512_or_si512(TERNARY(plane[4], plane[5], plane[6], ANY_OF_3), plane[7]);
+    all = TERNARY(TERNARY(plane[0], plane[1], plane[2], ALL_OF_3),
+                  TERNARY(plane[3], plane[4], plane[5], ALL_OF_3),
+                  _mm512_and_si512(plane[6], plane[7]), ALL_OF_3);
+    for (unsigned i = ALWAYS; i < piece->significant; i++) {
+        __m512i next = _mm512_loadu_si512(from + i * piece->stride);
 
         any = _mm512_or_si512(any, next);
         all = _mm512_and_si512(all, next);
     }
-    out = all;
     if (piece->mask)
-        out = _mm512_or_si512(out, _mm512_loadu_si512(piece->mask + at));
-    column->hot = _mm512_andnot_si512(out, any);
-    column->small = _mm512_andnot_si512(_mm512_or_si512(out, any), _mm512_set1_epi64(-1));
-    for (unsigned i = 0; i < 4; i++)
-        column->low[i] = _mm512_and_si512(column->low[i], column->small);
+        masked = _mm512_loadu_si512(piece->mask + at);
+    column->hot = TERNARY(any, all, masked, ONLY_FIRST);
+    column->small = TERNARY(any, all, masked, NONE_OF_3);
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++)
+        column->low[i] = _mm512_and_si512(plane[i], column->small);
 }
 
 /* c[0..3]: elements of which planes a and b are 0 and 0, 1 and 0, 0 and 1, 1 and 1. */
@@ -69,14 +76,8 @@ KERNEL void count_values(const struct column *column, __m512i counts[SLUICE_SMAL
 
     select4(low, column->low[0], column->low[1], column->small);
     select4(high, column->low[2], column->low[3], column->small);
-#pragma GCC unroll 8
-    for (int i = 0; i < 8; i++)
-        counts[i] = _mm512_add_epi64(
-            counts[i], _mm512_popcnt_epi64(_mm512_and_si512(low[i % 4], high[i / 4])));
-    if (_mm512_test_epi64_mask(column->low[3], column->low[3]) == 0)
-        return;
-#pragma GCC unroll 8
-    for (int i = 8; i < 16; i++)
+#pragma GCC unroll 16
+    for (int i = 0; i < SLUICE_SMALL_VALUES; i++)
         counts[i] = _mm512_add_epi64(
             counts[i], _mm512_popcnt_epi64(_mm512_and_si512(low[i % 4], high[i / 4])));
 }
@@ -128,14 +129,19 @@ KERNEL void count(const struct sluice_piece *piece, struct sluice_piece_counts *
 {
     __m512i small[SLUICE_SMALL_VALUES], hot = _mm512_setzero_si512(), placed = hot;
     struct column column;
+    size_t offsets[ALWAYS];
+    uint64_t hot_words = 0;
 
+    for (unsigned i = 0; i < ALWAYS; i++)
+        offsets[i] = (i < piece->significant ? i : piece->significant - 1) * piece->stride;
 #pragma GCC unroll 16
     for (int i = 0; i < SLUICE_SMALL_VALUES; i++)
         small[i] = hot;
     for (size_t word = 0; word < piece->words; word += 8) {
-        look(piece, word * 8, &column);
+        look(piece, offsets, word * 8, &column);
         count_values(&column, small);
         _mm512_storeu_si512(counts->hot + word, column.hot);
+        hot_words |= (uint64_t)_mm512_test_epi64_mask(column.hot, column.hot) << word;
         hot = _mm512_add_epi64(hot, _mm512_popcnt_epi64(column.hot));
         if (centre)
             sum_places(&column, counts->sums + word, &placed);
@@ -143,6 +149,7 @@ KERNEL void count(const struct sluice_piece *piece, struct sluice_piece_counts *
 #pragma GCC unroll 16
     for (int i = 0; i < SLUICE_SMALL_VALUES; i++)
         _mm512_storeu_si512(counts->small[i], small[i]);
+    counts->hot_words = hot_words;
     counts->hot_count = (uint64_t)_mm512_reduce_add_epi64(hot);
     if (centre)
         counts->placed = (uint64_t)_mm512_reduce_add_epi64(placed);

@@ -15,12 +15,12 @@ struct sluice_walk {
     struct sluice_totals totals;
     size_t element_bytes;
     int64_t limit;
-    uint32_t row;     /* that the next element lies in */
-    uint64_t row_end; /* number of its last element + 1 */
-    uint64_t small[SLUICE_SMALL_VALUES];
-    uint32_t *tables;        /* histograms of what went through pixels, or NULL */
-    uint64_t tabled_invalid; /* pixels in them, at the place of the no-data value */
-    unsigned pause, paused;  /* pieces: that are not counted, and that were not already */
+    uint32_t row;                           /* that the next element lies in */
+    uint64_t row_end;                       /* number of its last element + 1 */
+    uint64_t small[SLUICE_SMALL_VALUES][8]; /* in eight parts, as the kernels count */
+    uint32_t *tables;                       /* histograms of what went through pixels, or NULL */
+    uint64_t tabled_invalid;                /* pixels in them, at the place of the no-data value */
+    unsigned pause, paused; /* pieces: that are not counted, and that were not already */
     void (*count)(const struct sluice_piece *piece, struct sluice_piece_counts *counts);
 };
 

@@ -14,48 +14,87 @@
 /* After pieces with more, the kernel is not even asked for the next few. */
 #define PAUSE_MAX 32
 
-/* An element's value from all its planes. */
-static uint32_t value_at(const struct sluice_piece *piece, size_t element_bytes, size_t i)
+/* The bits of element i in eight planes from `first` on; those that are not there repeat the last.
+ * A byte of each is put together to a word, of which the element's bits are gathered to the top. */
+static inline uint64_t eight_bits(const struct sluice_piece *piece, unsigned first, size_t i)
 {
+    const unsigned last = piece->significant - 1;
     const uint8_t *at = piece->planes + i / 8;
-    uint32_t value = 0, bit = 0;
+    uint64_t bytes = 0;
 
-    for (unsigned b = 0; b < piece->significant; b++, at += piece->stride) {
-        bit = *at >> (i % 8) & 1u;
-        value |= bit << b;
-    }
-    if (bit != 0 && piece->significant < 8 * element_bytes) /* extends the sign */
-        value |= (element_bytes == 4 ? UINT32_MAX : (1u << 8 * element_bytes) - 1) &
-                 ~((1u << piece->significant) - 1);
-    return value;
+#pragma GCC unroll 8
+    for (unsigned b = 0; b < 8; b++)
+        bytes |= (uint64_t)at[(first + b < last ? first + b : last) * piece->stride] << 8 * b;
+    return ((bytes >> i % 8 & UINT64_C(0x0101010101010101)) * UINT64_C(0x0102040810204080)) >> 56;
 }
 
-/* Hot elements, in ascending order: so rows are found by going on. */
+/* An element's value from all its planes: above the last, its sign. */
+static inline uint64_t value_at(const struct sluice_piece *piece, size_t element_bytes, size_t i)
+{
+    const unsigned bits = 8 * (unsigned)element_bytes;
+    uint64_t value = eight_bits(piece, 0, i);
+    unsigned known = 8;
+
+    for (; known < piece->significant; known += 8)
+        value |= eight_bits(piece, known, i) << known;
+    if (value >> (piece->significant - 1) & 1)
+        value |= UINT64_MAX << known;
+    return value & UINT64_MAX >> (64 - bits);
+}
+
+/* What hot elements of a piece add up to; they are at most 4096 of up to 32 bits. */
+struct hot_totals {
+    uint64_t min, max, above, sum;
+    unsigned __int128 squares;
+};
+
+/* Value times x, and times y. In ascending order: so rows are found by going on. */
+struct hot_places {
+    uint64_t row, row_end;
+    unsigned __int128 x, y;
+};
+
+static inline void add_place(struct hot_places *places, uint32_t width, uint64_t number, uint64_t v)
+{
+    while (number >= places->row_end) {
+        places->row++;
+        places->row_end += width;
+    }
+    places->x += (unsigned __int128)v * (number + width - places->row_end);
+    places->y += (unsigned __int128)v * places->row;
+}
+
 static void add_hot(struct sluice_walk *walk, const struct sluice_piece *piece,
                     const struct sluice_piece_counts *counts, uint64_t first)
 {
     struct sluice_totals *t = &walk->totals;
-    uint64_t row = walk->row, row_end = walk->row_end;
+    struct hot_totals hot = {.min = UINT64_MAX};
+    struct hot_places places = {.row = walk->row, .row_end = walk->row_end};
 
-    for (size_t word = 0; word < piece->words; word++) {
-        for (uint64_t hot = counts->hot[word]; hot != 0; hot &= hot - 1) {
-            size_t i = 64 * word + (size_t)__builtin_ctzll(hot);
-            uint64_t v = value_at(piece, walk->element_bytes, i);
+    for (uint64_t words = counts->hot_words; words != 0; words &= words - 1) {
+        const size_t word = (size_t)__builtin_ctzll(words);
 
-            while (first + i >= row_end) {
-                row++;
-                row_end += walk->channel->width;
-            }
-            sluice_walk_note(t, (int64_t)v, (int64_t)v, 1);
-            t->above += (int64_t)v > walk->limit;
-            t->sum += v;
-            t->squares += (unsigned __int128)v * v;
-            t->sum_x += (__int128)v * (first + i + walk->channel->width - row_end);
-            t->sum_y += (__int128)v * row;
+        for (uint64_t bits = counts->hot[word]; bits != 0; bits &= bits - 1) {
+            const size_t i = 64 * word + (size_t)__builtin_ctzll(bits);
+            const uint64_t v = value_at(piece, walk->element_bytes, i);
+
+            hot.min = v < hot.min ? v : hot.min;
+            hot.max = v > hot.max ? v : hot.max;
+            hot.above += (int64_t)v > walk->limit;
+            hot.sum += v;
+            hot.squares += (unsigned __int128)v * v;
+            if (piece->centre)
+                add_place(&places, walk->channel->width, first + i, v);
             if (walk->histogram)
                 sluice_walk_bin(walk->histogram, v, 1);
         }
     }
+    sluice_walk_note(t, (int64_t)hot.min, (int64_t)hot.max, counts->hot_count);
+    t->above += hot.above;
+    t->sum += hot.sum;
+    t->squares += hot.squares;
+    t->sum_x += (__int128)places.x;
+    t->sum_y += (__int128)places.y;
 }
 
 /* The sum of the small values among the first `bits` elements of a word. */
@@ -130,7 +169,7 @@ bool sluice_walk_piece(struct sluice_walk *walk, const struct sluice_piece *piec
         add_hot(walk, piece, &counts, first);
     for (size_t v = 0; v < SLUICE_SMALL_VALUES; v++) {
         for (size_t i = 0; i < 8; i++)
-            walk->small[v] += counts.small[v][i];
+            walk->small[v][i] += counts.small[v][i];
     }
     if (piece->centre)
         add_places(walk, piece, &counts, first);
@@ -144,8 +183,10 @@ void sluice_walk_small(struct sluice_walk *walk)
     struct sluice_totals *t = &walk->totals;
 
     for (uint64_t v = 0; v < SLUICE_SMALL_VALUES; v++) {
-        uint64_t count = walk->small[v];
+        uint64_t count = 0;
 
+        for (size_t i = 0; i < 8; i++)
+            count += walk->small[v][i];
         if (count == 0)
             continue;
         sluice_walk_note(t, (int64_t)v, (int64_t)v, count);
