@@ -11,17 +11,18 @@
 #include "bench/data/frames.h"
 #include "bench/kernels/kernels.h"
 
-#define KERNEL_ROUNDS 7
-#define PACED_SECONDS 4
-#define MEMORY_LEFT   (UINT64_C(4) << 30) /* for programs and the disk's pages */
-#define FEWEST        4                   /* a part of the images that still is a case */
+#define KERNEL_ROUNDS  7
+#define WATCHED_ROUNDS 3
+#define PACED_SECONDS  4
+#define MEMORY_LEFT    (UINT64_C(4) << 30) /* for programs and the disk's pages */
+#define FEWEST         4                   /* a part of the images that still is a case */
 
 static const struct target_case {
     const char *set;
     double rate_hz;
     uint64_t images;
     const char *receivers; /* letters: Drop, pWrite, dIsk, Sluice, Live, Python */
-    bool once;             /* one round, and it is watched */
+    bool watched;          /* first and last tenth; three rounds at most, for they are long */
 } target_cases[] = {
     {"r500k3", 0, 5000, "DWISP", false}, {"e16m", 0, 1000, "DWISP", false},
     {"s256", 0, 50000, "DWISP", false},  {"e16m-raw", 0, 48, "DISP", false},
@@ -55,8 +56,9 @@ static struct sluice_bench_plan plan_case(const struct sluice_bench_settings *se
         .set = sluice_bench_set_find(one->set),
         .directory = directory,
         .rate_hz = one->rate_hz,
-        .repeat = one->once ? 1 : settings->repeat,
-        .watch = one->once,
+        .repeat =
+            one->watched && settings->repeat > WATCHED_ROUNDS ? WATCHED_ROUNDS : settings->repeat,
+        .watch = one->watched,
     };
     plan.images = sluice_bench_images(settings, plan.set, one->rate_hz, PACED_SECONDS);
     if (one->images != 0 && !settings->quick && settings->images == 0)

@@ -35,6 +35,11 @@ static void put_watched(struct sluice_json *json, const struct sluice_watched *w
         return;
     sluice_json_key(json, "tenths");
     sluice_json_object_begin(json);
+    sluice_json_key(json, "cpu_us");
+    sluice_json_array_begin(json);
+    for (int i = 0; i < SLUICE_TENTHS; i++)
+        sluice_json_double(json, watched->cpu_us[i]);
+    sluice_json_array_end(json);
     sluice_json_put_double(json, "cpu_us_first", watched->cpu_us_first);
     sluice_json_put_double(json, "cpu_us_last", watched->cpu_us_last);
     sluice_json_put_double(json, "wall_us_first", watched->wall_us_first);

@@ -40,10 +40,14 @@ struct sluice_round_settings {
     const volatile sig_atomic_t *stop;
 };
 
+#define SLUICE_TENTHS 10
+
 /* Of a long series: CPU time of the receiver and its resident memory in an early tenth of the
- * images (from 5 to 15 %) and in the last, as the sender counted them. */
+ * images (from 5 to 15 %) and in the last, as the sender counted them; and its CPU in each tenth
+ * from 5 % on, of which the last is half of one. */
 struct sluice_watched {
     bool valid;
+    double cpu_us[SLUICE_TENTHS];     /* an image */
     double cpu_us_first, cpu_us_last; /* an image */
     double wall_us_first, wall_us_last;
     double resident_first, resident_last; /* bytes: after the early tenth, at the end */

@@ -110,6 +110,9 @@ static void print_watched(FILE *stream, const struct sluice_bench_case *result)
                 r + 1, watched->cpu_us_first, watched->cpu_us_last, watched->wall_us_first,
                 watched->wall_us_last, watched->resident_first / 1e6, watched->resident_last / 1e6,
                 round->exit_seconds);
+        for (int i = 0; watched->valid && i < SLUICE_TENTHS; i++)
+            fprintf(stream, "%s%.2f%s", i == 0 ? "  CPU of its tenths, from 5 % on: " : ", ",
+                    watched->cpu_us[i], i == SLUICE_TENTHS - 1 ? " us (the last is a half)\n" : "");
     }
 }
 

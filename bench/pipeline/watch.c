@@ -6,6 +6,7 @@
  * the start is the last look before an image was sent. */
 #include "bench/pipeline/watch.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
@@ -17,7 +18,9 @@
 
 #define LOOK_NS SLUICE_NS_PER_MS
 
-enum { AT_BEGIN, AT_TENTH, AT_NINE_TENTHS, AT_END, MARKS };
+/* In twentieths of the images: the last tenth begins within another. */
+enum { AT_BEGIN, AT_TENTH, AT_LAST_BUT_ONE = 8, AT_NINE_TENTHS, AT_LAST, AT_END, MARKS };
+static const uint64_t twentieths[MARKS] = {1, 3, 5, 7, 9, 11, 13, 15, 17, 18, 19, 20};
 
 struct mark {
     int64_t cpu_ns, wall_ns;
@@ -51,18 +54,30 @@ static bool take_mark(pid_t pid, struct mark *mark)
     return good;
 }
 
+static double cpu_us(const struct mark *marks, uint32_t from, uint32_t to, uint64_t count)
+{
+    const uint64_t images = (twentieths[to] - twentieths[from]) * count / 20;
+    return (double)(marks[to].cpu_ns - marks[from].cpu_ns) / ((double)images * 1e3);
+}
+
 static void compute(const struct mark *marks, uint64_t count, struct sluice_watched *result)
 {
     const double tenth = (double)count / 10 * 1e3;
     *result = (struct sluice_watched){
         .valid = true,
-        .cpu_us_first = (double)(marks[AT_TENTH].cpu_ns - marks[AT_BEGIN].cpu_ns) / tenth,
-        .cpu_us_last = (double)(marks[AT_END].cpu_ns - marks[AT_NINE_TENTHS].cpu_ns) / tenth,
+        .cpu_us_first = cpu_us(marks, AT_BEGIN, AT_TENTH, count),
+        .cpu_us_last = cpu_us(marks, AT_NINE_TENTHS, AT_END, count),
         .wall_us_first = (double)(marks[AT_TENTH].wall_ns - marks[AT_BEGIN].wall_ns) / tenth,
         .wall_us_last = (double)(marks[AT_END].wall_ns - marks[AT_NINE_TENTHS].wall_ns) / tenth,
         .resident_first = marks[AT_TENTH].resident,
         .resident_last = marks[AT_END].resident,
     };
+    uint32_t tenths = 0;
+    for (uint32_t i = AT_BEGIN; i < AT_LAST_BUT_ONE; i++)
+        result->cpu_us[tenths++] = cpu_us(marks, i, i + 1, count);
+    result->cpu_us[tenths++] = cpu_us(marks, AT_LAST_BUT_ONE, AT_LAST, count);
+    result->cpu_us[tenths++] = cpu_us(marks, AT_LAST, AT_END, count);
+    assert(tenths == SLUICE_TENTHS);
 }
 
 static void look_before(struct sluice_watch *watch, struct sluice_stamps **stamps)
@@ -92,9 +107,8 @@ static void *run(void *context)
     while (watch->tenths && stamps != NULL && next < MARKS && !sluice_load_relaxed(&watch->stop)) {
         nanosleep(&pause, NULL);
         const uint64_t count = stamps->count;
-        const uint64_t wanted[MARKS] = {count / 20, count / 20 + count / 10, count - count / 10,
-                                        count};
-        while (next < MARKS && sluice_load_acquire(&stamps->sent) >= wanted[next]) {
+        while (next < MARKS &&
+               sluice_load_acquire(&stamps->sent) >= count * twentieths[next] / 20) {
             if (!take_mark(watch->pid, &marks[next]))
                 break;
             next++;
