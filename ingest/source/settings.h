@@ -42,6 +42,7 @@ struct sluice_source_settings {
     uint32_t receive_buffer_bytes; /* SO_RCVBUF; 0: the system's */
     int io_cpu;                    /* of libzmq's thread; -1: any */
     uint32_t slots;                /* of the ring */
+    uint32_t large_slots;          /* of them for messages of more than 16 KiB; 0: all */
     uint64_t memory_bytes_max;     /* of messages in slots */
     enum sluice_overflow overflow;
     uint32_t user_data_bytes_max; /* the slot's text buffer */

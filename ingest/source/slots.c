@@ -27,6 +27,7 @@ enum sluice_status sluice_slots_init(struct sluice_slots *slots, uint32_t data_c
 {
     *slots = (struct sluice_slots){
         .data_count = data_count,
+        .large_count = data_count,
         .control_count = SLUICE_CONTROL_SLOTS,
         .text_bytes = text_bytes,
         .bytes_max = bytes_max,
@@ -48,6 +49,11 @@ enum sluice_status sluice_slots_init(struct sluice_slots *slots, uint32_t data_c
     for (uint32_t i = 0; i < SLUICE_CONTROL_SLOTS; i++)
         slots->control_free[slots->control_free_count++] = data_count + i;
     return SLUICE_OK;
+}
+
+void sluice_slots_bound_large(struct sluice_slots *slots, uint32_t count)
+{
+    slots->large_count = count > 0 && count < slots->data_count ? count : slots->data_count;
 }
 
 void sluice_slots_close(struct sluice_slots *slots)
@@ -77,7 +83,9 @@ uint32_t sluice_slots_peek(const struct sluice_slots *slots)
 
 bool sluice_slots_room(const struct sluice_slots *slots, const struct sluice_message *message)
 {
-    return slots->data_free_count > 0 &&
+    const uint32_t most =
+        message->bytes > SLUICE_MESSAGE_LARGE ? slots->large_count : slots->data_count;
+    return sluice_slots_used(slots) < most &&
            (slots->bytes_used == 0 ||
             slots->bytes_used + counted_bytes(message) <= slots->bytes_max);
 }
@@ -220,6 +228,6 @@ uint32_t sluice_slots_used(const struct sluice_slots *slots)
 
 bool sluice_slots_crowded(const struct sluice_slots *slots)
 {
-    return slots->in_burst || sluice_slots_used(slots) >= slots->data_count / CROWDED ||
+    return slots->in_burst || sluice_slots_used(slots) >= slots->large_count / CROWDED ||
            slots->bytes_used >= slots->bytes_max / CROWDED;
 }

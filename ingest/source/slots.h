@@ -4,7 +4,9 @@
  * Slots 0 to data_count - 1 carry images; the control_count after them carry the opening and close
  * of series, so that these get through when every data slot is taken. Memory is bounded in bytes as
  * well: a message counts with at least 8 KiB, and with as much for each further part, since a small
- * one pins libzmq's receive buffer.
+ * one pins libzmq's receive buffer. Of the data slots large messages have only a part, so that what
+ * waits of them does not grow with what may wait of small ones, of which a millisecond has
+ * hundreds.
  *
  * The source owns the free slots; the writer owns a slot between the pop of its number and the push
  * of it to the free ring. All functions are the source thread's. */
@@ -17,6 +19,7 @@
 
 #define SLUICE_CONTROL_SLOTS     8
 #define SLUICE_MESSAGE_BYTES_MIN 8192
+#define SLUICE_MESSAGE_LARGE     ((size_t)16 << 10) /* above */
 #define SLUICE_SLOT_NONE         UINT32_MAX
 #define SLUICE_SLOT_WORDS        512
 /* So much waits: a burst, for which the arena is used until nothing waits any more. */
@@ -24,10 +27,11 @@
 
 struct sluice_slots {
     uint32_t data_count, control_count;
-    struct sluice_frame *frames;        /* [data_count + control_count], by slot number */
-    struct sluice_message *messages;    /* likewise */
-    char *text;                         /* user data of data slots */
-    uint32_t text_bytes;                /* each */
+    uint32_t large_count;            /* while fewer are taken there is room for a large message */
+    struct sluice_frame *frames;     /* [data_count + control_count], by slot number */
+    struct sluice_message *messages; /* likewise */
+    char *text;                      /* user data of data slots */
+    uint32_t text_bytes;             /* each */
     uint32_t *data_free, *control_free; /* stacks: the slot used last is the warmest */
     uint32_t data_free_count, control_free_count;
     uint64_t bytes_used, bytes_max;
@@ -41,6 +45,9 @@ struct sluice_slots {
 
 enum sluice_status sluice_slots_init(struct sluice_slots *slots, uint32_t data_count,
                                      uint64_t bytes_max, uint32_t text_bytes);
+/* Large messages have room while fewer than `count` slots are taken; 0, as at first: no such bound.
+ */
+void sluice_slots_bound_large(struct sluice_slots *slots, uint32_t count);
 /* Payloads may be copied into the arena from now on. NO_MEMORY. */
 enum sluice_status sluice_slots_use_arena(struct sluice_slots *slots, struct sluice_arena *arena);
 /* Releases every message, and series that no writer took. */
@@ -62,7 +69,8 @@ uint32_t sluice_slots_take_control(struct sluice_slots *slots); /* or SLUICE_SLO
 /* A slot that the writer gave back: its message is released. */
 void sluice_slots_reclaim(struct sluice_slots *slots, uint32_t slot);
 uint32_t sluice_slots_used(const struct sluice_slots *slots);
-/* A quarter of them, or of the bytes they may hold; or a burst, which may fill the arena. */
+/* A quarter of those for large messages, or of the bytes they may hold; or a burst, which may fill
+ * the arena. */
 bool sluice_slots_crowded(const struct sluice_slots *slots);
 
 #endif

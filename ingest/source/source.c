@@ -278,6 +278,7 @@ enum sluice_status sluice_source_create(const struct sluice_source_settings *set
                          settings->slots);
         goto fail;
     }
+    sluice_slots_bound_large(&source->slots, settings->large_slots);
     status = open_socket(source, error);
     if (status != SLUICE_OK)
         goto fail;

@@ -97,7 +97,7 @@ bool sluice_source_rests(void *context)
     if (count < DENSE_LEAST || took_ns >= (int64_t)count * DENSE_NS ||
         took_ns < (int64_t)count * DENSEST_NS)
         return false;
-    const uint32_t hwm = source->queue.hwm, slots = source->settings.slots;
+    const uint32_t hwm = source->queue.hwm, slots = source->slots.large_count;
     const int64_t fill_ns = took_ns / (int64_t)count * (hwm < slots ? hwm : slots) / ROOM_SHARE;
     pace->nap_ns = fill_ns < source->settings.nap_ns ? fill_ns : source->settings.nap_ns;
     return pace->nap_ns >= NAP_LEAST_NS;

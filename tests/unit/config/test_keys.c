@@ -28,7 +28,8 @@ static void the_defaults_are_those_that_users_rely_on(void **state)
     assert_int_equal(c.source.series_max, 0);
     assert_int_equal(c.source_agent.cpu, -1);
     assert_int_equal(c.source_agent.spin_us, 20);
-    assert_int_equal(c.source.slots, 256);
+    assert_int_equal(c.source.slots, 1024);
+    assert_int_equal(c.source.large_slots, 256);
     assert_int_equal(c.source.memory_bytes_max, GIB);
     assert_int_equal(c.source.overflow, SLUICE_OVERFLOW_WAIT);
     assert_int_equal(c.codec.filter, SLUICE_CODEC_KEEP);

@@ -78,6 +78,44 @@ static void memory_is_bounded_in_bytes(void **state)
     sluice_slots_close(&slots);
 }
 
+static void large_messages_have_a_part_of_the_slots(void **state)
+{
+    (void)state;
+    struct sluice_slots slots;
+    const size_t large = SLUICE_MESSAGE_LARGE + 1, small = SLUICE_MESSAGE_LARGE;
+    assert_int_equal(sluice_slots_init(&slots, 8, 1 << 20, 64), SLUICE_OK);
+    sluice_slots_bound_large(&slots, 3);
+    uint32_t taken[8];
+    for (uint32_t i = 0; i < 8; i++) {
+        struct sluice_message message = message_of(i == 0 ? large : 10);
+        assert_int_equal(has_room(&slots, large, 1), i < 3); /* small ones take their place */
+        assert_true(has_room(&slots, small, 1));
+        taken[i] = sluice_slots_accept(&slots, &message);
+    }
+    assert_false(has_room(&slots, small, 1));
+    for (uint32_t i = 8; i-- > 2;) {
+        assert_false(has_room(&slots, large, 1));
+        sluice_slots_reclaim(&slots, taken[i]);
+    }
+    assert_true(has_room(&slots, large, 1));
+    sluice_slots_close(&slots);
+}
+
+static void a_bound_for_large_ones_may_be_left_out(void **state)
+{
+    (void)state;
+    const uint32_t none[] = {0, 2, 100}; /* or be no less than all */
+    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+        struct sluice_slots slots;
+        struct sluice_message message = message_of(100000);
+        assert_int_equal(sluice_slots_init(&slots, 2, 1 << 20, 64), SLUICE_OK);
+        sluice_slots_bound_large(&slots, none[i]);
+        sluice_slots_accept(&slots, &message);
+        assert_true(has_room(&slots, 100000, 1));
+        sluice_slots_close(&slots);
+    }
+}
+
 static void a_quarter_of_slots_or_bytes_is_a_crowd(void **state)
 {
     (void)state;
@@ -314,6 +352,8 @@ int main(void)
         cmocka_unit_test(a_message_stays_where_it_is),
         cmocka_unit_test(a_span_into_a_tiny_part_moves_with_it),
         cmocka_unit_test(memory_is_bounded_in_bytes),
+        cmocka_unit_test(large_messages_have_a_part_of_the_slots),
+        cmocka_unit_test(a_bound_for_large_ones_may_be_left_out),
         cmocka_unit_test(a_quarter_of_slots_or_bytes_is_a_crowd),
         cmocka_unit_test(a_small_message_counts_as_the_buffer_that_it_pins),
         cmocka_unit_test(a_message_above_the_whole_bound_passes_alone),
