@@ -34,14 +34,14 @@ static uint64_t mean_bytes(const struct sluice_open_series *series)
     return tally->written > 0 ? tally->bytes_written / tally->written + 1 : 1;
 }
 
-/* Images of which flush_images fill no piece cost little at a flush, and more of them would make
- * pieces that it waits for: longer than there are slots for, at the rate at which these come. */
+/* Unread images that fill a piece are flushed at its end, past the page cache; the slots hold what
+ * comes while the flush waits for it. Of smaller ones pieces would only be filled rarely. */
 static uint32_t images_limit(const struct sluice_open_series *series)
 {
     const uint32_t images = series->sink->flush_images;
-    return mean_bytes(series) * images >= SLUICE_DIRECT_PIECE && sluice_due_shared(series)
-               ? sluice_due_images_max(series->sink)
-               : images;
+    const uint32_t unread = sluice_due_images_max(series->sink);
+    return mean_bytes(series) * unread >= SLUICE_DIRECT_PIECE && sluice_due_shared(series) ? unread
+                                                                                           : images;
 }
 
 /* What is written and not visible yet. */

@@ -169,12 +169,26 @@ static void while_nobody_follows_time_and_a_larger_count_say_it(void **state)
     assert_in_range(burst.most, 100, 128);
 }
 
-static void but_not_for_images_of_which_the_count_fills_no_piece(void **state)
+static void for_images_of_which_flush_images_fill_no_piece_too(void **state)
 {
     (void)state;
     followed = false;
     burst.settings.flush_unread_ns = 10 * MS;
-    take(200000, 2000, 3000);
+    take(100000, 2000, 3000);
+    burst.flushes = burst.most = 0;
+    burst.rest = 0;
+    take(100000, 2000, 3000);
+    assert_in_range(burst.least, 490, 560); /* one piece each: two have more than 1024 */
+    assert_in_range(burst.most, 490, 560);
+    assert_true(burst.rest <= 2 * (2000 + 2000 / 8));
+}
+
+static void but_not_for_images_of_which_the_larger_count_fills_no_piece(void **state)
+{
+    (void)state;
+    followed = false;
+    burst.settings.flush_unread_ns = 10 * MS;
+    take(200000, 1000, 3000);
     assert_int_equal(burst.least, 128);
     assert_int_equal(burst.most, 128);
 }
@@ -212,7 +226,8 @@ int main(void)
         cmocka_unit_test_setup(so_are_images_of_which_a_piece_holds_few, begin),
         cmocka_unit_test_setup(without_a_driver_the_count_says_it, begin),
         cmocka_unit_test_setup(while_nobody_follows_time_and_a_larger_count_say_it, begin),
-        cmocka_unit_test_setup(but_not_for_images_of_which_the_count_fills_no_piece, begin),
+        cmocka_unit_test_setup(for_images_of_which_flush_images_fill_no_piece_too, begin),
+        cmocka_unit_test_setup(but_not_for_images_of_which_the_larger_count_fills_no_piece, begin),
         cmocka_unit_test_setup(a_follower_who_comes_is_not_kept_waiting, begin),
         cmocka_unit_test_setup(cells_are_kept_for_the_larger_count, begin),
     };
