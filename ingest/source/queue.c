@@ -3,7 +3,13 @@
  * What libzmq may hold for us. Its high-water mark counts messages, and images differ a
  * thousandfold: the mark begins at source.receive_hwm, which small images want (with 64 messages
  * libzmq's thread stops and is started again all the time), and the first image that is too large
- * for that lowers it, so that the queue holds source.receive_bytes.
+ * for that lowers it, so that the queue holds source.receive_bytes. Little of large ones: what is
+ * received into memory that was in use a moment ago is received into the processor's cache, and
+ * there are fewer pages to touch for the first time.
+ *
+ * Images behind a large start are received while that is decoded. So the start lowers the mark
+ * too, by what its masks and flatfields say about the size of images: with them it is 3 to 16 times
+ * as large as one, and START_IMAGES is on the safe side, for the mark is never raised again.
  *
  * When that is safe. Each connection has a pipe: its writer (libzmq's thread) stops when mark
  * messages are not acknowledged, and its reader (we) acknowledges whenever the number that it has
@@ -16,13 +22,17 @@
  *
  * It is never raised again: the reader, who now acknowledges less often, may never do so, and
  * nothing else wakes a pipe that waits at the old mark. A later series of small images has the low
- * mark then, until the next start; hence HWM_LEAST. */
+ * mark then, until the program is started again.
+ *
+ * HWM_LEAST has a step of 3: the first image of a stream is its second message, so that the first
+ * multiple lies before us. */
 #include <zmq.h>
 
 #include "core/log.h"
 #include "ingest/source/internal.h"
 
-#define HWM_LEAST 32
+#define HWM_LEAST    5
+#define START_IMAGES 8 /* that a start weighs as much as, at least */
 
 static uint64_t step(uint32_t hwm)
 {
@@ -53,13 +63,21 @@ static bool is_safe(struct sluice_source *source, uint32_t hwm)
            has_one_pipe(source);
 }
 
+/* So large may images be that come now, by the message in hand; 0: it does not say. */
+static uint64_t image_bytes(const struct sluice_source *source)
+{
+    const uint64_t bytes = source->message.bytes;
+    if (source->decode_status != SLUICE_OK || source->head.kind == SLUICE_MESSAGE_END)
+        return 0;
+    return source->head.kind == SLUICE_MESSAGE_START ? bytes / START_IMAGES : bytes;
+}
+
 void sluice_source_bound_queue(struct sluice_source *source)
 {
     struct sluice_source_queue *queue = &source->queue;
-    const uint64_t budget = source->settings.receive_bytes, bytes = source->message.bytes;
+    const uint64_t budget = source->settings.receive_bytes, bytes = image_bytes(source);
     queue->messages++;
-    if (budget > 0 && source->head.kind == SLUICE_MESSAGE_IMAGE &&
-        source->decode_status == SLUICE_OK && bytes * queue->wanted > budget) {
+    if (budget > 0 && bytes * queue->wanted > budget) {
         const uint64_t fit = budget / (bytes + bytes / 4); /* larger ones of the series will come */
         const uint32_t hwm = fit < HWM_LEAST ? HWM_LEAST : (uint32_t)fit;
         queue->wanted = hwm < queue->wanted ? hwm : queue->wanted;
@@ -69,9 +87,10 @@ void sluice_source_bound_queue(struct sluice_source *source)
         zmq_setsockopt(source->socket, ZMQ_RCVHWM, &hwm, sizeof(hwm)) != 0)
         return;
     sluice_log_info("source",
-                    "libzmq holds %d messages at most from here on (source.receive_bytes; an image "
-                    "has %zu bytes)",
-                    hwm, source->message.bytes);
+                    "libzmq holds %d messages at most from here on (source.receive_bytes; %s of "
+                    "%zu bytes)",
+                    hwm, source->head.kind == SLUICE_MESSAGE_START ? "a start" : "an image",
+                    source->message.bytes);
     queue->held_until = queue->messages + queue->hwm;
     queue->hwm = queue->wanted;
 }

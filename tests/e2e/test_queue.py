@@ -13,6 +13,10 @@ SETTINGS = ["source.receive_hwm=1000", "source.receive_bytes=512KiB"]  # 98 larg
 LOWERED = "libzmq holds"
 
 
+def mask_of_ones():
+    return {"threshold_1": plane(np.ones(LARGE.shape, "f4"), "none")}
+
+
 class Queue(Case):
     def send_series(self, ingest, socket, number, pixels, images):
         """The messages of a series; the ingest has taken all of them then."""
@@ -47,6 +51,24 @@ class Queue(Case):
             self.send_series(ingest, self.detector.socket, number, pixels, images)
         self.assert_all_came(ingest, [100, 600, 300])
         self.assertTrue(ingest.said(LOWERED), ingest.log)
+
+    def test_a_start_as_large_as_several_images_lowers_the_mark_before_they_come(self):
+        mask = {"threshold_1": plane(np.zeros(LARGE.shape, "u4"), "none")}
+        ingest = self.ingest(1, SETTINGS)
+        names = dict(series_id=1, unique_id="series-1")
+        self.detector.socket.send(start(LARGE.shape, "u1", 300, **names, pixel_mask=mask,
+                                        flatfield=mask_of_ones()))
+        self.assertIn("a start of", ingest.wait_said(LOWERED))
+        for i in range(300):
+            self.detector.socket.send(image(i, {"threshold_1": plane(LARGE, "none")}, **names))
+        self.detector.socket.send(end(**names))
+        self.assert_all_came(ingest, [300])
+
+    def test_large_images_leave_five_of_them_and_all_arrive(self):
+        ingest = self.ingest(1, ["source.receive_hwm=1000", "source.receive_bytes=8KiB"])
+        self.send_series(ingest, self.detector.socket, 1, LARGE, 200)
+        self.assert_all_came(ingest, [200])
+        self.assertTrue(ingest.said(f"{LOWERED} 5 messages"), ingest.log)
 
     def test_two_detectors_at_a_bound_socket_are_both_heard(self):
         ingest = self.simulated_ingest(3, SETTINGS)
