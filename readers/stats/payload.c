@@ -115,7 +115,8 @@ static enum sluice_status walk_planes(struct sluice_walk *walk, struct sluice_sp
 /* Which kernel; NULL where pixels are the way. */
 static void (*kernel_for(const struct sluice_stats_channel *channel,
                          enum sluice_encoding encoding))(const struct sluice_piece *,
-                                                         struct sluice_piece_counts *)
+                                                         struct sluice_piece_counts *,
+                                                         uint64_t[SLUICE_SMALL_VALUES][8])
 {
     if (encoding != SLUICE_ENCODING_BSLZ4 || (channel->mask && !channel->mask_plane) ||
         (channel->dtype != SLUICE_U8 && channel->dtype != SLUICE_U16 &&

@@ -23,22 +23,23 @@ struct sluice_piece {
     const uint8_t *mask;  /* a bit an element, or NULL */
     size_t words;         /* 64 elements each; a multiple of 8, up to SLUICE_PIECE_WORDS */
     bool centre;          /* `sums` and `placed` are wanted */
+    uint64_t hot_max;     /* with more hot elements than that, the small values are not wanted */
 };
 
 struct sluice_piece_counts {
-    uint64_t small[SLUICE_SMALL_VALUES][8]; /* elements of each value, in eight parts */
-    uint64_t hot_count, hot_words;          /* bit w: there are hot ones in word w */
-    uint64_t hot[SLUICE_PIECE_WORDS];       /* their bits */
+    uint64_t hot_count, hot_words;    /* bit w: there are hot ones in word w */
+    uint64_t hot[SLUICE_PIECE_WORDS]; /* their bits */
     /* Over small values only: */
     uint64_t sums[SLUICE_PIECE_WORDS]; /* of a word's values */
     uint64_t placed;                   /* of value times place in its word (0 to 63) */
 };
 
-/* All of `counts` is filled; sums and placed only with `centre`. Not at the level SCALAR, where
- * pixels are quicker. */
-void sluice_piece_count_avx2(const struct sluice_piece *piece, struct sluice_piece_counts *counts);
-void sluice_piece_count_avx512(const struct sluice_piece *piece,
-                               struct sluice_piece_counts *counts);
+/* All of `counts` is filled; sums and placed only with `centre`. Adds to `small` the elements of
+ * each value, in eight parts. Not at the level SCALAR, where pixels are quicker. */
+void sluice_piece_count_avx2(const struct sluice_piece *piece, struct sluice_piece_counts *counts,
+                             uint64_t small[SLUICE_SMALL_VALUES][8]);
+void sluice_piece_count_avx512(const struct sluice_piece *piece, struct sluice_piece_counts *counts,
+                               uint64_t small[SLUICE_SMALL_VALUES][8]);
 
 /* Word `at` of plane b. */
 uint64_t sluice_piece_word(const struct sluice_piece *piece, unsigned plane, size_t at);

@@ -79,12 +79,12 @@ KERNEL uint64_t look(const struct sluice_piece *piece, size_t at, uint64_t low[4
 }
 
 SLUICE_TARGET_AVX2 void sluice_piece_count_avx2(const struct sluice_piece *piece,
-                                                struct sluice_piece_counts *counts)
+                                                struct sluice_piece_counts *counts,
+                                                uint64_t totals[SLUICE_SMALL_VALUES][8])
 {
     uint64_t count[SLUICE_SMALL_VALUES] = {0};
 
     counts->hot_count = counts->hot_words = counts->placed = 0;
-    memset(counts->small, 0, sizeof counts->small);
     for (size_t word = 0; word < piece->words; word++) {
         uint64_t low[4], hot, small = look(piece, word * 8, low, &hot);
         const uint64_t a[4] = {small & ~(low[0] | low[1]), low[0] & ~low[1], low[1] & ~low[0],
@@ -109,8 +109,8 @@ SLUICE_TARGET_AVX2 void sluice_piece_count_avx2(const struct sluice_piece *piece
                              (population(low[2]) << 2) + (population(low[3]) << 3);
         counts->placed += counts->sums[word] != 0 ? places(low) : 0;
     }
-    for (int i = 0; i < SLUICE_SMALL_VALUES; i++)
-        counts->small[i][0] = count[i];
+    for (int i = 0; i < SLUICE_SMALL_VALUES && counts->hot_count <= piece->hot_max; i++)
+        totals[i][0] += count[i];
 }
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Bit planes, 512 elements at a time. The four low planes of small values make 4 x 4 selections, of
- * two planes each; a value's elements are the conjunction of two of them.
+ * Bit planes, 512 elements at a time. Of the four low planes of small values the elements in which
+ * all planes of a set are 1 are counted, set by set; how many have a value, that is these planes
+ * and no others, comes from differences of these counts, once a piece.
  *
  * For the centre of mass each byte's (8 elements') sum of values and sum of value times place in
  * the byte come from byte populations and a table of nibbles; sums of absolute differences with 0
@@ -61,25 +62,43 @@ KERNEL void look(const struct sluice_piece *piece, const size_t offsets[ALWAYS],
         column->low[i] = _mm512_and_si512(plane[i], column->small);
 }
 
-/* c[0..3]: elements of which planes a and b are 0 and 0, 1 and 0, 0 and 1, 1 and 1. */
-KERNEL void select4(__m512i c[4], __m512i a, __m512i b, __m512i small)
+KERNEL __m512i more(__m512i count, __m512i elements)
 {
-    c[3] = _mm512_and_si512(a, b);
-    c[2] = _mm512_andnot_si512(a, b);
-    c[1] = _mm512_andnot_si512(b, a);
-    c[0] = _mm512_andnot_si512(_mm512_or_si512(a, b), small);
+    return _mm512_add_epi64(count, _mm512_popcnt_epi64(elements));
 }
 
-KERNEL void count_values(const struct column *column, __m512i counts[SLUICE_SMALL_VALUES])
+/* Adds to sets[s] the elements in which all planes i with bit i of s are 1 (0: all small ones). */
+KERNEL void count_sets(const struct column *column, __m512i sets[SLUICE_SMALL_VALUES])
 {
-    __m512i low[4], high[4];
+    __m512i all[SLUICE_SMALL_VALUES];
 
-    select4(low, column->low[0], column->low[1], column->small);
-    select4(high, column->low[2], column->low[3], column->small);
+    all[0] = column->small;
+#pragma GCC unroll 4
+    for (int plane = 0; plane < 4; plane++) {
+        const int bit = 1 << plane;
+
+        all[bit] = column->low[plane];
+#pragma GCC unroll 8
+        for (int below = 1; below < bit; below++)
+            all[bit + below] = _mm512_and_si512(all[below], column->low[plane]);
+    }
 #pragma GCC unroll 16
     for (int i = 0; i < SLUICE_SMALL_VALUES; i++)
-        counts[i] = _mm512_add_epi64(
-            counts[i], _mm512_popcnt_epi64(_mm512_and_si512(low[i % 4], high[i / 4])));
+        sets[i] = more(sets[i], all[i]);
+}
+
+/* From counts of sets to counts of values. */
+KERNEL void values_of_sets(__m512i counts[SLUICE_SMALL_VALUES])
+{
+#pragma GCC unroll 4
+    for (int plane = 0; plane < 4; plane++) {
+        const int bit = 1 << plane;
+
+#pragma GCC unroll 16
+        for (int i = 0; i < SLUICE_SMALL_VALUES; i++)
+            if ((i & bit) == 0)
+                counts[i] = _mm512_sub_epi64(counts[i], counts[i + bit]);
+    }
 }
 
 /* The sum over the bits of each byte of their number (0 to 7): at most 28. */
@@ -125,7 +144,8 @@ KERNEL void sum_places(const struct column *column, uint64_t *sums, __m512i *pla
     *placed = _mm512_add_epi64(*placed, in_word);
 }
 
-KERNEL void count(const struct sluice_piece *piece, struct sluice_piece_counts *counts, bool centre)
+KERNEL void count(const struct sluice_piece *piece, struct sluice_piece_counts *counts,
+                  uint64_t totals[SLUICE_SMALL_VALUES][8], bool centre)
 {
     __m512i small[SLUICE_SMALL_VALUES], hot = _mm512_setzero_si512(), placed = hot;
     struct column column;
@@ -139,29 +159,33 @@ KERNEL void count(const struct sluice_piece *piece, struct sluice_piece_counts *
         small[i] = hot;
     for (size_t word = 0; word < piece->words; word += 8) {
         look(piece, offsets, word * 8, &column);
-        count_values(&column, small);
+        count_sets(&column, small);
         _mm512_storeu_si512(counts->hot + word, column.hot);
         hot_words |= (uint64_t)_mm512_test_epi64_mask(column.hot, column.hot) << word;
-        hot = _mm512_add_epi64(hot, _mm512_popcnt_epi64(column.hot));
+        hot = more(hot, column.hot);
         if (centre)
             sum_places(&column, counts->sums + word, &placed);
     }
-#pragma GCC unroll 16
-    for (int i = 0; i < SLUICE_SMALL_VALUES; i++)
-        _mm512_storeu_si512(counts->small[i], small[i]);
     counts->hot_words = hot_words;
     counts->hot_count = (uint64_t)_mm512_reduce_add_epi64(hot);
     if (centre)
         counts->placed = (uint64_t)_mm512_reduce_add_epi64(placed);
+    if (counts->hot_count > piece->hot_max)
+        return;
+    values_of_sets(small);
+#pragma GCC unroll 16
+    for (int i = 0; i < SLUICE_SMALL_VALUES; i++)
+        _mm512_storeu_si512(totals[i], _mm512_add_epi64(small[i], _mm512_loadu_si512(totals[i])));
 }
 
 SLUICE_TARGET_AVX512 void sluice_piece_count_avx512(const struct sluice_piece *piece,
-                                                    struct sluice_piece_counts *counts)
+                                                    struct sluice_piece_counts *counts,
+                                                    uint64_t small[SLUICE_SMALL_VALUES][8])
 {
     if (piece->centre)
-        count(piece, counts, true);
+        count(piece, counts, small, true);
     else
-        count(piece, counts, false);
+        count(piece, counts, small, false);
 }
 
 #endif

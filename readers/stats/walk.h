@@ -21,12 +21,13 @@ struct sluice_walk {
     uint32_t *tables;                       /* histograms of what went through pixels, or NULL */
     uint64_t tabled_invalid;                /* pixels in them, at the place of the no-data value */
     unsigned pause, paused; /* pieces: that are not counted, and that were not already */
-    void (*count)(const struct sluice_piece *piece, struct sluice_piece_counts *counts);
+    void (*count)(const struct sluice_piece *piece, struct sluice_piece_counts *counts,
+                  uint64_t small[SLUICE_SMALL_VALUES][8]);
 };
 
-/* Elements from number `first` on, a multiple of 8. False, with nothing counted, where pixels are
- * the quicker way. */
-bool sluice_walk_piece(struct sluice_walk *walk, const struct sluice_piece *piece, uint64_t first);
+/* Elements from number `first` on, a multiple of 8; fills piece->hot_max. False, with nothing
+ * counted, where pixels are the quicker way. */
+bool sluice_walk_piece(struct sluice_walk *walk, struct sluice_piece *piece, uint64_t first);
 /* `pixels` is writable, and aligned to its type; with a histogram the tables were begun. */
 void sluice_walk_pixels(struct sluice_walk *walk, uint8_t *pixels, uint64_t first, size_t count);
 /* Before the first pixels, and whenever: only once an image is anything done. False: no memory. */

@@ -149,7 +149,7 @@ static void skip_rows(struct sluice_walk *walk, uint64_t next)
         sluice_walk_next_row(walk);
 }
 
-bool sluice_walk_piece(struct sluice_walk *walk, const struct sluice_piece *piece, uint64_t first)
+bool sluice_walk_piece(struct sluice_walk *walk, struct sluice_piece *piece, uint64_t first)
 {
     struct sluice_piece_counts counts;
 
@@ -158,19 +158,15 @@ bool sluice_walk_piece(struct sluice_walk *walk, const struct sluice_piece *piec
         return false;
     }
     walk->paused = 0;
-    walk->count(piece, &counts);
-    if (counts.hot_count * (walk->histogram ? HOT_SHARE_HISTOGRAM : HOT_SHARE) >
-        64 * piece->words) {
+    piece->hot_max = 64 * piece->words / (walk->histogram ? HOT_SHARE_HISTOGRAM : HOT_SHARE);
+    walk->count(piece, &counts, walk->small);
+    if (counts.hot_count > piece->hot_max) {
         walk->pause = walk->pause == 0 ? 1 : walk->pause < PAUSE_MAX ? 2 * walk->pause : PAUSE_MAX;
         return false;
     }
     walk->pause = 0;
     if (counts.hot_count > 0)
         add_hot(walk, piece, &counts, first);
-    for (size_t v = 0; v < SLUICE_SMALL_VALUES; v++) {
-        for (size_t i = 0; i < 8; i++)
-            walk->small[v][i] += counts.small[v][i];
-    }
     if (piece->centre)
         add_places(walk, piece, &counts, first);
     else
