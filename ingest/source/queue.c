@@ -20,18 +20,19 @@
  * messages after the last one, or before the first. That can be told of a single pipe, whose
  * messages we count. Where there are several the mark is lowered among the first messages or stays.
  *
+ * What cannot be lowered at once is lowered in two steps: first to the mark whose step is the next
+ * message (its first multiple lies before us, in each pipe), and behind that one as far as wanted.
+ *
  * It is never raised again: the reader, who now acknowledges less often, may never do so, and
  * nothing else wakes a pipe that waits at the old mark. A later series of small images has the low
- * mark then, until the program is started again.
- *
- * HWM_LEAST has a step of 3: the first image of a stream is its second message, so that the first
- * multiple lies before us. */
+ * mark then, until the program is started again. */
 #include <zmq.h>
 
 #include "core/log.h"
 #include "ingest/source/internal.h"
 
-#define HWM_LEAST    5
+#define HWM_LEAST    2
+#define HWM_BESIDE   2 /* messages: one is being received, one is in our hands */
 #define START_IMAGES 8 /* that a start weighs as much as, at least */
 
 static uint64_t step(uint32_t hwm)
@@ -63,6 +64,16 @@ static bool is_safe(struct sluice_source *source, uint32_t hwm)
            has_one_pipe(source);
 }
 
+/* As far as the mark may be lowered now; what it is: not at all. */
+static uint32_t lowest(struct sluice_source *source)
+{
+    const struct sluice_source_queue *queue = &source->queue;
+    const uint64_t next = queue->messages * 2 + 1; /* its step is the next message */
+    if (queue->wanted == queue->hwm || is_safe(source, queue->wanted))
+        return queue->wanted;
+    return next < queue->hwm ? (uint32_t)next : queue->hwm;
+}
+
 /* So large may images be that come now, by the message in hand; 0: it does not say. */
 static uint64_t image_bytes(const struct sluice_source *source)
 {
@@ -79,11 +90,12 @@ void sluice_source_bound_queue(struct sluice_source *source)
     queue->messages++;
     if (budget > 0 && bytes * queue->wanted > budget) {
         const uint64_t fit = budget / (bytes + bytes / 4); /* larger ones of the series will come */
-        const uint32_t hwm = fit < HWM_LEAST ? HWM_LEAST : (uint32_t)fit;
+        const uint32_t hwm =
+            fit < HWM_LEAST + HWM_BESIDE ? HWM_LEAST : (uint32_t)(fit - HWM_BESIDE);
         queue->wanted = hwm < queue->wanted ? hwm : queue->wanted;
     }
-    const int hwm = (int)queue->wanted;
-    if (queue->wanted == queue->hwm || !is_safe(source, queue->wanted) ||
+    const int hwm = (int)lowest(source);
+    if ((uint32_t)hwm == queue->hwm ||
         zmq_setsockopt(source->socket, ZMQ_RCVHWM, &hwm, sizeof(hwm)) != 0)
         return;
     sluice_log_info("source",
@@ -92,7 +104,7 @@ void sluice_source_bound_queue(struct sluice_source *source)
                     hwm, source->head.kind == SLUICE_MESSAGE_START ? "a start" : "an image",
                     source->message.bytes);
     queue->held_until = queue->messages + queue->hwm;
-    queue->hwm = queue->wanted;
+    queue->hwm = (uint32_t)hwm;
 }
 
 uint64_t sluice_source_queued_max(const struct sluice_source *source)
