@@ -31,6 +31,16 @@ KERNEL void byte_of(__m512i bytes[8], const struct group *group, unsigned byte,
     unplanes_of(bytes, plane, order_a, order_b);
 }
 
+KERNEL void byte_to_1(uint8_t *to, const struct group *group)
+{
+    __m512i bytes[8];
+
+    byte_of(bytes, group, 0, first, second);
+#pragma GCC unroll 8
+    for (int k = 0; k < 8; k++)
+        store(to + 64 * k, bytes[k]);
+}
+
 KERNEL void byte_to_2(uint8_t *to, const struct group *group)
 {
     __m512i bytes[8];
@@ -92,7 +102,9 @@ SLUICE_TARGET_AVX512 static void untranspose_avx512(uint8_t *out, const uint8_t 
     for (size_t i = 0; i < count; i += GROUP, group.planes += GROUP / 8) {
         uint8_t *to = out + i * element_bytes;
 
-        if (significant <= 8 && element_bytes == 2)
+        if (element_bytes == 1)
+            byte_to_1(to, &group);
+        else if (significant <= 8 && element_bytes == 2)
             byte_to_2(to, &group);
         else if (significant <= 8)
             byte_to_4(to, &group);
@@ -107,7 +119,7 @@ bool sluice_untranspose_low(void *out, const uint8_t *planes, size_t count, size
                             unsigned significant)
 {
     if (sluice_cpu_level() != SLUICE_CPU_AVX512 || count % GROUP != 0 || significant > 16 ||
-        (element_bytes != 2 && element_bytes != 4))
+        element_bytes > 4)
         return false;
     untranspose_avx512(out, planes, count, element_bytes, significant);
     return true;
