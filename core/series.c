@@ -7,6 +7,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#define PAGE ((size_t)4096)
+
 struct sluice_series *sluice_series_create(void)
 {
     struct sluice_series *series = calloc(1, sizeof *series);
@@ -27,6 +29,11 @@ struct sluice_series *sluice_series_create(void)
     for (int i = 0; i < SLUICE_AXES_MAX; i++)
         series->axes[i].start = series->axes[i].increment = NAN;
     return series;
+}
+
+void *sluice_series_array(size_t bytes)
+{
+    return bytes <= SIZE_MAX - PAGE ? aligned_alloc(PAGE, (bytes / PAGE + 1) * PAGE) : NULL;
 }
 
 void sluice_series_destroy(struct sluice_series *series)

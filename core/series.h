@@ -76,6 +76,9 @@ struct sluice_series {
 
 /* A zeroed series with every number unknown; NULL when memory is out. */
 struct sluice_series *sluice_series_create(void);
+/* Memory for an array of pixels that it is to own, at a whole page, so that the disk can be given
+ * it as it is; free() frees it. NULL when memory is out. */
+void *sluice_series_array(size_t bytes);
 /* Frees it and all it owns; NULL is accepted. */
 void sluice_series_destroy(struct sluice_series *series);
 

@@ -291,7 +291,7 @@ static const char *copy_array(const struct array *array, void **target)
 {
     if (*target != NULL)
         return "it stands there twice, the first one counts";
-    *target = malloc(array->blob.bytes);
+    *target = sluice_series_array(array->blob.bytes);
     if (*target == NULL)
         return "out of memory";
     memcpy(*target, array->blob.data, array->blob.bytes);

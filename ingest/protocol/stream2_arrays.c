@@ -50,7 +50,7 @@ static void *convert(void *raw, size_t count, enum sluice_dtype from, enum sluic
 
     if (from == to)
         return raw;
-    elements = malloc(count * sluice_dtype_bytes(to));
+    elements = sluice_series_array(count * sluice_dtype_bytes(to));
     for (size_t i = 0; elements != NULL && i < count; i++) {
         if (from == SLUICE_U8)
             ((uint32_t *)elements)[i] = ((const uint8_t *)raw)[i];
@@ -85,7 +85,7 @@ static void *decode_elements(const struct sluice_cbor_typed *typed, size_t count
         *why = "its bytes are not as many elements as it must have";
         return NULL;
     }
-    raw = malloc(bytes);
+    raw = sluice_series_array(bytes);
     if (raw == NULL) {
         *why = "out of memory";
         return NULL;

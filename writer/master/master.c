@@ -3,7 +3,7 @@
  * One master is one pass of the same tree into a temporary file beside it, which then takes its
  * name: whatever fails before the rename leaves the old one as it was.
  *
- *   job:  values, geometry, images (HDF5) ─> arrays (pwrite, a piece a step) ─> mode, sync, rename
+ *   job:  values, geometry, images (HDF5) ─> arrays (bulk.h, a piece a step) ─> mode, sync, rename
  *         NAME_master.h5, then the same for NAME.nxs
  *
  * HDF5 makes the objects and only the room for masks, flatfields and axes; they are written past it
@@ -24,14 +24,18 @@
 
 #include "core/file.h"
 #include "core/log.h"
+#include "writer/master/bulk.h"
 #include "writer/master/parts.h"
 
-static enum sluice_status create_exclusively(const char *path, hid_t *file,
+/* Big arrays begin at whole blocks, so that they can go past the page cache. */
+static enum sluice_status create_exclusively(const char *path, bool direct, hid_t *file,
                                              struct sluice_error *error)
 {
     enum sluice_status status = SLUICE_OK;
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     if (access < 0 || H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110) < 0 ||
+        (direct &&
+         H5Pset_alignment(access, SLUICE_MASTER_BULK_LEAST, SLUICE_MASTER_BLOCK_BYTES) < 0) ||
         (*file = H5Fcreate(path, H5F_ACC_EXCL, H5P_DEFAULT, access)) < 0)
         status = sluice_h5_error(error, SLUICE_IO, "cannot create the file");
     sluice_h5_close(&access);
@@ -41,11 +45,10 @@ static enum sluice_status create_exclusively(const char *path, hid_t *file,
 struct sluice_master_job {
     struct sluice_master_input input;
     struct sluice_master_facts facts;
-    bool nxs;                /* which of the two files */
-    int fd;                  /* of the temporary file when its objects are there; -1 */
-    struct sluice_tree tree; /* its file is open while objects are made; then, its bulks */
-    unsigned made;           /* parts of the objects */
-    double *line;            /* a piece of values that are computed; NULL: none was wanted yet */
+    bool nxs;                       /* which of the two files */
+    struct sluice_master_bulk bulk; /* of the temporary file, open when its objects are there */
+    struct sluice_tree tree;        /* its file is open while objects are made; then, its bulks */
+    unsigned made;                  /* parts of the objects */
     char path[SLUICE_PATH_BYTES], temporary[SLUICE_PATH_BYTES + 32]; /* empty: nothing there */
 };
 
@@ -81,7 +84,7 @@ static enum sluice_status begin_objects(struct sluice_master_job *job, struct sl
         sluice_log_warning("master", "removed what an earlier process left: path=%s",
                            job->temporary);
     job->tree = (struct sluice_tree){.file = H5I_INVALID_HID};
-    return create_exclusively(job->temporary, &job->tree.file, error);
+    return create_exclusively(job->temporary, job->input.direct, &job->tree.file, error);
 }
 
 /* A part of the tree; with the last one there is room for what the bulks say. */
@@ -103,43 +106,19 @@ static enum sluice_status make_objects(struct sluice_master_job *job, struct slu
         return SLUICE_OK;
     close_objects(job);
     job->made = 0;
-    if (tree->status == SLUICE_OK && (job->fd = open(job->temporary, O_RDWR | O_CLOEXEC)) < 0)
-        return sluice_error_errno(error, SLUICE_IO, errno, "cannot open the file again");
-    return tree->status;
-}
-
-/* The next piece of a line, in memory; NULL: there is none. */
-static const uint8_t *compute_piece(struct sluice_master_job *job, struct sluice_tree_bulk *bulk,
-                                    size_t bytes)
-{
-    const size_t count = bytes / sizeof(double);
-    if (job->line == NULL)
-        job->line = malloc(SLUICE_MASTER_PIECE_BYTES);
-    for (size_t i = 0; job->line != NULL && i < count; i++)
-        job->line[i] = bulk->line.first + (double)(bulk->done + i) * bulk->line.step;
-    bulk->done += count;
-    return (const uint8_t *)job->line;
+    return tree->status == SLUICE_OK
+               ? sluice_master_bulk_open(&job->bulk, job->temporary, job->input.direct, error)
+               : tree->status;
 }
 
 /* A piece of the last array that is not written yet. */
 static enum sluice_status write_piece(struct sluice_master_job *job, struct sluice_error *error)
 {
     struct sluice_tree_bulk *bulk = &job->tree.bulks[job->tree.bulk_count - 1];
-    size_t bytes =
-        bulk->bytes < SLUICE_MASTER_PIECE_BYTES ? bulk->bytes : SLUICE_MASTER_PIECE_BYTES;
-    const uint8_t *values = bulk->values != NULL ? bulk->values : compute_piece(job, bulk, bytes);
-    if (values == NULL)
-        return sluice_error_set(error, SLUICE_NO_MEMORY, "no memory for the positions of an axis");
-    const int code = sluice_write_fully(job->fd, values, bytes, bulk->offset);
-    if (code != 0)
-        return sluice_error_errno(error, SLUICE_IO, code, "cannot write the file");
-    if (bulk->values != NULL)
-        bulk->values += bytes;
-    bulk->bytes -= bytes;
-    bulk->offset += bytes;
+    const enum sluice_status status = sluice_master_bulk_write(&job->bulk, bulk, error);
     if (bulk->bytes == 0)
         job->tree.bulk_count--;
-    return SLUICE_OK;
+    return status;
 }
 
 /* A wrong group costs a warning, not the file. */
@@ -161,10 +140,10 @@ static enum sluice_status settle(const struct sluice_master_job *job, struct slu
     const struct sluice_master_input *input = &job->input;
     uint32_t mode =
         input->state == SLUICE_MASTER_WRITING ? input->mode : input->mode & ~UINT32_C(0222);
-    give_to_group(job->fd, input->group, job->temporary);
-    if (fchmod(job->fd, (mode_t)mode) != 0)
+    give_to_group(job->bulk.fd, input->group, job->temporary);
+    if (fchmod(job->bulk.fd, (mode_t)mode) != 0)
         return sluice_error_errno(error, SLUICE_IO, errno, "cannot set the mode %04o", mode);
-    if (input->sync && fdatasync(job->fd) != 0)
+    if (input->sync && fdatasync(job->bulk.fd) != 0)
         return sluice_error_errno(error, SLUICE_IO, errno, "fdatasync failed");
     return SLUICE_OK;
 }
@@ -218,8 +197,7 @@ static enum sluice_status finish_file(struct sluice_master_job *job, struct slui
     if (status != SLUICE_OK)
         return status;
     job->temporary[0] = '\0';
-    close(job->fd);
-    job->fd = -1;
+    sluice_master_bulk_close(&job->bulk);
     if (input->ours != NULL)
         *input->ours |= bit;
     return input->sync ? sync_entry(job->path, error) : SLUICE_OK;
@@ -237,7 +215,7 @@ enum sluice_status sluice_master_begin(const struct sluice_master_input *input,
         return sluice_error_set(error, SLUICE_NO_MEMORY, "no memory for the master of %s",
                                 input->name);
     made->input = *input;
-    made->fd = -1;
+    made->bulk.fd = made->bulk.direct_fd = -1;
     made->tree.file = H5I_INVALID_HID;
     sluice_master_facts(&made->input, &made->facts);
     *job = made;
@@ -248,7 +226,7 @@ enum sluice_status sluice_master_step(struct sluice_master_job *job, struct slui
 {
     enum sluice_status status = SLUICE_OK;
     bool finished = false;
-    if (job->fd < 0) {
+    if (job->bulk.fd < 0) {
         status = make_objects(job, error);
     } else if (job->tree.bulk_count > 0) {
         status = write_piece(job, error);
@@ -269,11 +247,9 @@ void sluice_master_end(struct sluice_master_job *job)
     struct sluice_error error = {0}; /* it is removed, whatever the close says */
     job->tree.error = &error;
     close_objects(job);
-    if (job->fd >= 0)
-        close(job->fd);
+    sluice_master_bulk_free(&job->bulk);
     if (job->temporary[0] != '\0')
         unlink(job->temporary);
-    free(job->line);
     free(job);
 }
 

@@ -54,6 +54,7 @@ struct sluice_master_input {
     uint32_t mode;        /* of the file; DONE and FAILED: less the write bits */
     const char *group;    /* "" = leave */
     bool sync;            /* fdatasync before the rename */
+    bool direct;          /* masks, flatfields and axes past the page cache, where it can be */
     uint8_t *ours; /* bits of SLUICE_MASTER_*_OURS, set here: files that this series has made and
                       may replace; the name of any other must be free. NULL: replaces anything */
 };
