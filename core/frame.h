@@ -138,6 +138,7 @@ struct sluice_frame {
     struct sluice_series *series;   /* OPEN, ADOPT: owned by the frame until taken */
     struct sluice_arm *arm;         /* ARM: owned by the frame until taken; from malloc */
     uint64_t stop_number;           /* STOPPED */
+    bool written_from;              /* IMAGE, set by the writer: the disk has read its message */
     enum sluice_ended_by ended_by;  /* CLOSE */
     struct sluice_source_counts source_counts; /* CLOSE */
 

@@ -271,6 +271,7 @@ static void push_image(struct sluice_source *source)
     sluice_message_follow(&source->message, &source->slots.messages[slot], &frame->series_date);
     frame->message_bytes = bytes;
     frame->series = NULL;
+    frame->written_from = false;
     sluice_slots_copy(&source->slots, slot);
     sluice_handover_push_work(source->ports.out, slot);
     hurry_if_crowded(source);

@@ -37,6 +37,7 @@ struct sluice_source_settings {
     uint64_t images_per_series; /* of protocols without an end message; 0: not known */
     uint64_t id_jump_max;
     uint32_t receive_hwm;          /* messages that libzmq may hold for us */
+    uint64_t rest_bytes;           /* of messages that were written from, see rest.h; 0: none */
     uint64_t receive_bytes;        /* lowers receive_hwm for large images; 0: it stays */
     int64_t nap_ns;                /* in a dense burst, when libzmq has nothing more; 0: none */
     uint32_t receive_buffer_bytes; /* SO_RCVBUF; 0: the system's */

@@ -64,6 +64,7 @@ void sluice_slots_close(struct sluice_slots *slots)
         sluice_series_destroy(slots->frames[i].series);
         free(slots->frames[i].arm);
     }
+    sluice_rest_close(&slots->rest);
     free(slots->frames);
     free(slots->messages);
     free(slots->text);
@@ -106,11 +107,17 @@ uint32_t sluice_slots_take_control(struct sluice_slots *slots)
                                          : SLUICE_SLOT_NONE;
 }
 
-static void release_message(struct sluice_slots *slots, uint32_t slot)
+static void release_message(struct sluice_slots *slots, uint32_t slot, bool written_from)
 {
+    struct sluice_message *message = &slots->messages[slot];
     slots->bytes_used -= slots->bytes[slot];
     slots->bytes[slot] = 0;
-    sluice_message_release(&slots->messages[slot]);
+    if (written_from && !slots->in_burst && message->part_count > 0) {
+        sluice_rest_put(&slots->rest, message);
+        return;
+    }
+    sluice_message_release(message);
+    sluice_rest_shrink(&slots->rest);
 }
 
 void sluice_slots_reclaim(struct sluice_slots *slots, uint32_t slot)
@@ -120,7 +127,7 @@ void sluice_slots_reclaim(struct sluice_slots *slots, uint32_t slot)
         slots->control_free[slots->control_free_count++] = slot;
         return;
     }
-    release_message(slots, slot);
+    release_message(slots, slot, slots->frames[slot].written_from);
     if (slots->arena != NULL && slots->blocks[slot] != SLUICE_ARENA_NONE) {
         sluice_arena_give_back(slots->arena, slots->blocks[slot]);
         slots->blocks[slot] = SLUICE_ARENA_NONE;
@@ -217,7 +224,7 @@ bool sluice_slots_copy(struct sluice_slots *slots, uint32_t slot)
         plane->lent = SLUICE_LENT_PAGES;
         to += plane->payload.bytes;
     }
-    release_message(slots, slot);
+    release_message(slots, slot, false);
     return true;
 }
 

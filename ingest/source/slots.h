@@ -16,6 +16,7 @@
 #include "core/frame.h"
 #include "ingest/ring/arena.h"
 #include "ingest/source/message.h"
+#include "ingest/source/rest.h"
 
 #define SLUICE_CONTROL_SLOTS     8
 #define SLUICE_MESSAGE_BYTES_MIN 8192
@@ -35,7 +36,8 @@ struct sluice_slots {
     uint32_t *data_free, *control_free; /* stacks: the slot used last is the warmest */
     uint32_t data_free_count, control_free_count;
     uint64_t bytes_used, bytes_max;
-    uint64_t *bytes; /* of bytes_used, by slot */
+    uint64_t *bytes;         /* of bytes_used, by slot */
+    struct sluice_rest rest; /* messages that were written from, not counted here */
 
     struct sluice_arena *arena; /* borrowed; NULL: payloads stay in their messages */
     bool in_burst;              /* payloads are to go there */
@@ -66,7 +68,7 @@ bool sluice_slots_copy(struct sluice_slots *slots, uint32_t slot);
 /* Whether an image is for the arena and must wait for room there. */
 bool sluice_slots_wait(const struct sluice_slots *slots, const struct sluice_image *image);
 uint32_t sluice_slots_take_control(struct sluice_slots *slots); /* or SLUICE_SLOT_NONE */
-/* A slot that the writer gave back: its message is released. */
+/* A slot that the writer gave back: its message is released, or rests if it was written from. */
 void sluice_slots_reclaim(struct sluice_slots *slots, uint32_t slot);
 uint32_t sluice_slots_used(const struct sluice_slots *slots);
 /* A quarter of those for large messages, or of the bytes they may hold; or a burst, which may fill

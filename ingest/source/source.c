@@ -271,6 +271,8 @@ enum sluice_status sluice_source_create(const struct sluice_source_settings *set
     status = sluice_slots_init(&source->slots, settings->slots, settings->memory_bytes_max,
                                settings->user_data_bytes_max + 1);
     source->scratch_text = malloc(settings->user_data_bytes_max + 1);
+    if (status == SLUICE_OK)
+        status = sluice_rest_init(&source->slots.rest, settings->rest_bytes);
     if (source->scratch_text == NULL)
         status = SLUICE_NO_MEMORY;
     if (status != SLUICE_OK) {

@@ -363,10 +363,12 @@ void sluice_store_commit(struct sluice_open_series *series)
             else
                 sluice_files_abandon(series, pending->file, &error);
         }
-        if (is_lent(sink, &pending->frame->image))
+        if (is_lent(sink, &pending->frame->image)) {
+            sink->frames[pending->slot].written_from = true;
             sluice_held_add(sink, pending->slot);
-        else
+        } else {
             sluice_sink_release(sink, pending->slot);
+        }
     }
     series->pending_count = 0;
     sluice_held_release(sink);

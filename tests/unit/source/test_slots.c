@@ -54,6 +54,56 @@ static void a_span_into_a_tiny_part_moves_with_it(void **state)
     sluice_slots_close(&slots);
 }
 
+/* What rests is the same memory, and is freed when more comes than may rest. */
+static void a_message_that_was_written_from_rests_and_the_oldest_leaves_first(void **state)
+{
+    (void)state;
+    struct sluice_slots slots;
+    assert_int_equal(sluice_slots_init(&slots, 2, 1 << 20, 64), SLUICE_OK);
+    assert_int_equal(sluice_rest_init(&slots.rest, 300000), SLUICE_OK);
+    const uint8_t *data[5];
+    for (int i = 0; i < 5; i++) {
+        struct sluice_message message = message_of(100000);
+        data[i] = zmq_msg_data(&message.parts[0]);
+        const uint32_t slot = sluice_slots_accept(&slots, &message);
+        slots.frames[slot].written_from = true;
+        sluice_slots_reclaim(&slots, slot);
+        assert_int_equal(slots.bytes_used, 0);
+        assert_int_equal(slots.rest.count, i < 3 ? i + 1 : 3);
+        assert_int_equal(slots.rest.bytes, slots.rest.count * 100000);
+        for (uint32_t k = 0; k < slots.rest.count; k++) {
+            const uint32_t at = (slots.rest.first + k) % slots.rest.room;
+            assert_ptr_equal(zmq_msg_data(&slots.rest.messages[at].parts[0]),
+                             data[i + 1 - (int)slots.rest.count + (int)k]);
+        }
+    }
+    const size_t never[] = {300001, (64 << 10) - 1}; /* too large; copied, whatever is said */
+    for (int i = 0; i < 2; i++) {
+        struct sluice_message message = message_of(never[i]);
+        const uint32_t slot = sluice_slots_accept(&slots, &message);
+        slots.frames[slot].written_from = true;
+        sluice_slots_reclaim(&slots, slot);
+        assert_int_equal(slots.rest.count, 3);
+    }
+    sluice_slots_close(&slots);
+}
+
+static void others_do_not_rest_and_let_what_rests_go(void **state)
+{
+    (void)state;
+    struct sluice_slots slots;
+    assert_int_equal(sluice_slots_init(&slots, 2, 1 << 20, 64), SLUICE_OK);
+    assert_int_equal(sluice_rest_init(&slots.rest, 1 << 20), SLUICE_OK);
+    for (int i = 0; i < 8; i++) {
+        struct sluice_message message = message_of(100000);
+        const uint32_t slot = sluice_slots_accept(&slots, &message);
+        slots.frames[slot].written_from = i < 5;
+        sluice_slots_reclaim(&slots, slot);
+        assert_int_equal(slots.rest.count, i < 5 ? i + 1 : i < 7 ? 5 - 2 * (i - 4) : 0);
+    }
+    sluice_slots_close(&slots);
+}
+
 static bool has_room(const struct sluice_slots *slots, size_t bytes, uint32_t parts)
 {
     const struct sluice_message message = {.part_count = parts, .bytes = bytes};
@@ -351,6 +401,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_message_stays_where_it_is),
         cmocka_unit_test(a_span_into_a_tiny_part_moves_with_it),
+        cmocka_unit_test(a_message_that_was_written_from_rests_and_the_oldest_leaves_first),
+        cmocka_unit_test(others_do_not_rest_and_let_what_rests_go),
         cmocka_unit_test(memory_is_bounded_in_bytes),
         cmocka_unit_test(large_messages_have_a_part_of_the_slots),
         cmocka_unit_test(a_bound_for_large_ones_may_be_left_out),
