@@ -8,8 +8,9 @@
  * there are fewer pages to touch for the first time.
  *
  * Images behind a large start are received while that is decoded. So the start lowers the mark
- * too, by what its masks and flatfields say about the size of images: with them it is 3 to 16 times
- * as large as one, and START_IMAGES is on the safe side, for the mark is never raised again.
+ * too, by what its masks and flatfields say about the size of images: with them it is 3 times as
+ * large as one of a 16M (compressed masks) to 16 times (plain ones). START_IMAGES lies between, so
+ * that the first images of one are few and those of the other not too few for good.
  *
  * When that is safe. Each connection has a pipe: its writer (libzmq's thread) stops when mark
  * messages are not acknowledged, and its reader (we) acknowledges whenever the number that it has
@@ -33,7 +34,7 @@
 
 #define HWM_LEAST    2
 #define HWM_BESIDE   2 /* messages: one is being received, one is in our hands */
-#define START_IMAGES 8 /* that a start weighs as much as, at least */
+#define START_IMAGES 8 /* that a start counts as */
 
 static uint64_t step(uint32_t hwm)
 {
