@@ -84,8 +84,8 @@ uint32_t sluice_slots_peek(const struct sluice_slots *slots)
 
 bool sluice_slots_room(const struct sluice_slots *slots, const struct sluice_message *message)
 {
-    const uint32_t most =
-        message->bytes > SLUICE_MESSAGE_LARGE ? slots->large_count : slots->data_count;
+    const bool large = slots->large_held || message->bytes > SLUICE_MESSAGE_LARGE;
+    const uint32_t most = large ? slots->large_count : slots->data_count;
     return sluice_slots_used(slots) < most &&
            (slots->bytes_used == 0 ||
             slots->bytes_used + counted_bytes(message) <= slots->bytes_max);
@@ -97,6 +97,7 @@ uint32_t sluice_slots_accept(struct sluice_slots *slots, struct sluice_message *
     const uint32_t slot = slots->data_free[--slots->data_free_count];
     slots->bytes[slot] = counted_bytes(message);
     slots->bytes_used += slots->bytes[slot];
+    slots->large_held = slots->large_held || message->bytes > SLUICE_MESSAGE_LARGE;
     sluice_message_move(&slots->messages[slot], message);
     return slot;
 }
@@ -133,6 +134,7 @@ void sluice_slots_reclaim(struct sluice_slots *slots, uint32_t slot)
         slots->blocks[slot] = SLUICE_ARENA_NONE;
     }
     slots->data_free[slots->data_free_count++] = slot;
+    slots->large_held = slots->large_held && sluice_slots_used(slots) > 0;
 }
 
 /* ---- the arena ---- */

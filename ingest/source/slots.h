@@ -6,7 +6,8 @@
  * well: a message counts with at least 8 KiB, and with as much for each further part, since a small
  * one pins libzmq's receive buffer. Of the data slots large messages have only a part, so that what
  * waits of them does not grow with what may wait of small ones, of which a millisecond has
- * hundreds.
+ * hundreds. From a large one on all have that part, until nothing waits: else, of images that are
+ * partly larger, those would be dropped and the others not.
  *
  * The source owns the free slots; the writer owns a slot between the pop of its number and the push
  * of it to the free ring. All functions are the source thread's. */
@@ -29,6 +30,7 @@
 struct sluice_slots {
     uint32_t data_count, control_count;
     uint32_t large_count;            /* while fewer are taken there is room for a large message */
+    bool large_held;                 /* and for no other: one was taken since all were free */
     struct sluice_frame *frames;     /* [data_count + control_count], by slot number */
     struct sluice_message *messages; /* likewise */
     char *text;                      /* user data of data slots */

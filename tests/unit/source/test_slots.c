@@ -137,7 +137,7 @@ static void large_messages_have_a_part_of_the_slots(void **state)
     sluice_slots_bound_large(&slots, 3);
     uint32_t taken[8];
     for (uint32_t i = 0; i < 8; i++) {
-        struct sluice_message message = message_of(i == 0 ? large : 10);
+        struct sluice_message message = message_of(i == 0 ? small : 10);
         assert_int_equal(has_room(&slots, large, 1), i < 3); /* small ones take their place */
         assert_true(has_room(&slots, small, 1));
         taken[i] = sluice_slots_accept(&slots, &message);
@@ -148,6 +148,34 @@ static void large_messages_have_a_part_of_the_slots(void **state)
         sluice_slots_reclaim(&slots, taken[i]);
     }
     assert_true(has_room(&slots, large, 1));
+    sluice_slots_close(&slots);
+}
+
+/* A series has images on both sides of that size: none of them is to be dropped rather. */
+static void behind_a_large_message_small_ones_have_no_more_room_than_it(void **state)
+{
+    (void)state;
+    struct sluice_slots slots;
+    const size_t large = SLUICE_MESSAGE_LARGE + 1;
+    assert_int_equal(sluice_slots_init(&slots, 8, 1 << 20, 64), SLUICE_OK);
+    sluice_slots_bound_large(&slots, 3);
+    uint32_t taken[4];
+    for (uint32_t i = 0; i < 4; i++) { /* the last would have had to wait */
+        struct sluice_message message = message_of(i == 1 ? large : 10);
+        assert_int_equal(has_room(&slots, 10, 1), i < 3);
+        assert_int_equal(has_room(&slots, large, 1), i < 3);
+        taken[i] = sluice_slots_accept(&slots, &message);
+    }
+    sluice_slots_reclaim(&slots, taken[1]);
+    assert_false(has_room(&slots, 10, 1)); /* more large ones come, probably */
+    for (uint32_t i = 0; i < 4; i++)
+        if (i != 1)
+            sluice_slots_reclaim(&slots, taken[i]);
+    for (uint32_t i = 0; i < 8; i++) { /* all are free: it begins again */
+        struct sluice_message message = message_of(10);
+        assert_true(has_room(&slots, 10, 1));
+        sluice_slots_accept(&slots, &message);
+    }
     sluice_slots_close(&slots);
 }
 
@@ -405,6 +433,7 @@ int main(void)
         cmocka_unit_test(others_do_not_rest_and_let_what_rests_go),
         cmocka_unit_test(memory_is_bounded_in_bytes),
         cmocka_unit_test(large_messages_have_a_part_of_the_slots),
+        cmocka_unit_test(behind_a_large_message_small_ones_have_no_more_room_than_it),
         cmocka_unit_test(a_bound_for_large_ones_may_be_left_out),
         cmocka_unit_test(a_quarter_of_slots_or_bytes_is_a_crowd),
         cmocka_unit_test(a_small_message_counts_as_the_buffer_that_it_pins),
