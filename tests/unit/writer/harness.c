@@ -208,6 +208,7 @@ void harness_image(struct harness *h, uint64_t id)
             .dtype = SLUICE_U16,
             .encoding = h->encoding,
             .channel_index = c,
+            .lent = h->lent,
         };
         frame->message_bytes += bytes;
     }

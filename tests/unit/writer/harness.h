@@ -45,6 +45,7 @@ struct harness {
     uint64_t serial;
     uint32_t channels;
     enum sluice_encoding encoding;
+    enum sluice_lent lent;
     const char *user_data, *unique_id;  /* may be NULL */
     uint32_t width;                     /* of the next image */
     struct sluice_source_counts counts; /* as a source would count */

@@ -181,12 +181,23 @@ static int follow_the_feed(void)
     return fd;
 }
 
+/* Whether the source is told that the disk has read the message of an image. */
+static bool written_from(const struct harness *h, uint64_t id)
+{
+    for (int i = 0; i < HARNESS_SLOTS; i++)
+        if (h->frames[i].kind == SLUICE_FRAME_IMAGE && h->frames[i].image.image_id == id &&
+            h->frames[i].written_from)
+            return true;
+    return false;
+}
+
 /* Followers are known where they are fed, with images past the page cache. */
 static void flush_unread(bool from_messages)
 {
     struct harness *h = harness_new();
     naps = 0;
     h->settings.from_messages = from_messages;
+    h->lent = SLUICE_LENT_BARE;
     h->settings.images_per_file = 100;
     h->settings.live_memory_bytes = 1 << 20;
     h->settings.flush_idle_ns = 200 * SLUICE_NS_PER_US;
@@ -216,6 +227,8 @@ static void flush_unread(bool from_messages)
     assert_int_equal(naps_after(h, 8), follower >= 0);
     if (follower >= 0) /* until the flush, or where it has to copy meanwhile not so long */
         assert_int_equal(nap_ns, (from_messages ? 5000 : 3500) * SLUICE_NS_PER_US);
+    assert_false(written_from(h, 1)); /* flushed by itself: it was copied */
+    assert_int_equal(written_from(h, 8), from_messages && follower >= 0);
     assert_int_equal(visible_after_us(h, 9), unread_us);
     sluice_clock_fake_advance(&h->clock, 20 * SLUICE_NS_PER_MS);
     assert_int_equal(visible_after_us(h, 10), 0); /* after a pause at once */
