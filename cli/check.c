@@ -180,13 +180,13 @@ static uint64_t read_number(const char *path, const char *before)
     return value;
 }
 
-/* Messages in the ring, and compressed images that wait. */
+/* Messages in the ring, and compressed images that wait, or messages that rest. */
 static uint64_t memory_bound(const struct sluice_config *config)
 {
     const uint64_t ring = config->source.memory_bytes_max;
-    if (config->codec.filter == SLUICE_CODEC_KEEP)
-        return ring;
-    return ring + config->codec.memory_bytes_max;
+    if (config->codec.filter != SLUICE_CODEC_KEEP)
+        return ring + config->codec.memory_bytes_max;
+    return ring + (config->writer.from_messages ? config->source.rest_bytes : 0);
 }
 
 static void check_memory(struct sluice_checks *checks, const struct sluice_config *config)
@@ -213,7 +213,8 @@ static void check_memory(struct sluice_checks *checks, const struct sluice_confi
                      config->source.receive_hwm,
                      state == SLUICE_CHECK_OK
                          ? ""
-                         : ": lower ring.memory_bytes_max (and codec.memory_bytes_max)");
+                         : ": lower ring.memory_bytes_max (and codec.memory_bytes_max, "
+                           "source.rest_bytes)");
 }
 
 static void check_descriptors(struct sluice_checks *checks, const struct sluice_config *config)

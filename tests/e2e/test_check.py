@@ -163,6 +163,8 @@ class Check(e2e.Case):
         self.failed("memory", "lower ring.memory_bytes_max", "ring.memory_bytes_max=64TiB")
         self.check("codec.memory_bytes_max=64TiB")  # not used
         self.failed("memory", "lower", "codec.memory_bytes_max=64TiB", "codec.filter=lz4")
+        self.failed("memory", "source.rest_bytes", "source.rest_bytes=1TiB")
+        self.check("source.rest_bytes=1TiB", "writer.from_messages=off")  # not used
         self.failed("file descriptors", "LimitNOFILE", preexec_fn=few_descriptors)
         self.warned("source.cpu", "cannot be used", "source.cpu=1023")
         self.warned("HDF5 filters", "no plugin", env={**os.environ,
