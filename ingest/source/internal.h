@@ -42,7 +42,9 @@ struct sluice_source_faults {
 /* What libzmq holds (queue.c). */
 struct sluice_source_queue {
     uint64_t messages;    /* received, since the socket was opened */
-    uint32_t hwm, wanted; /* the high-water mark; where it is to be lowered to */
+    uint64_t told;        /* so many when it was last acknowledged, if there is one connection */
+    uint32_t hwm, wanted; /* the high-water mark; what it is to be in this series */
+    uint32_t least;       /* the lowest it has been since `told` */
     uint64_t held_until;  /* so many messages were perhaps let in under the mark before */
 };
 

@@ -14,19 +14,19 @@
  *
  * When that is safe. Each connection has a pipe: its writer (libzmq's thread) stops when mark
  * messages are not acknowledged, and its reader (we) acknowledges whenever the number that it has
- * read is a multiple of the step, half the mark (4.3.4). A writer that finds the mark lowered
- * below what is unacknowledged stops, perhaps behind a message that we have read already; were none
- * of the new step's multiples left to be reached by what it has written, it would stop for good.
- * So nothing is lowered where such a multiple was passed without an acknowledgement: at most a few
- * messages after the last one, or before the first. That can be told of a single pipe, whose
- * messages we count. Where there are several the mark is lowered among the first messages or stays.
+ * read is a multiple of the step, half the mark (4.3.4; a message of several parts counts once).
+ * Only an acknowledgement wakes a writer that has stopped: a mark that is raised does not, and one
+ * that is lowered may stop it behind a message that we have read already. So it has to be able to
+ * write as far as the new step's next multiple, or it stops for good: as far as the last
+ * acknowledgement and the least of the marks since then. That can be told of a single pipe, whose
+ * messages we count. A mark that cannot be as low as is wanted becomes as low as it can: twice
+ * what is unacknowledged always goes, and the next acknowledgement lets it go all the way.
  *
- * What cannot be lowered at once is lowered in two steps: first to the mark whose step is the next
- * message (its first multiple lies before us, in each pipe), and behind that one as far as wanted.
+ * Where there are several pipes the mark is lowered among the first messages (a step that none has
+ * reached lies before us in each) or stays, and it is not raised.
  *
- * It is never raised again: the reader, who now acknowledges less often, may never do so, and
- * nothing else wakes a pipe that waits at the old mark. A later series of small images has the low
- * mark then, until the program is started again. */
+ * It is raised again in a later series, whose start says nothing of large images, behind its first
+ * ones, where the next multiple is near: at the latest half a mark of messages later. */
 #include <zmq.h>
 
 #include "core/log.h"
@@ -55,24 +55,32 @@ static bool has_one_pipe(struct sluice_source *source)
     return source->monitor.accepted == 1;
 }
 
-static bool is_safe(struct sluice_source *source, uint32_t hwm)
+/* Whether the writer of the single pipe comes to the new step's next multiple. */
+static bool is_safe(const struct sluice_source_queue *queue, uint32_t hwm)
 {
-    const uint64_t read = source->queue.messages, new_step = step(hwm);
-    const uint64_t passed = read / new_step * new_step; /* should have been acknowledged */
-    if (passed == 0)
-        return true;
-    return passed <= read / step(source->queue.hwm) * step(source->queue.hwm) &&
-           has_one_pipe(source);
+    const uint64_t next = (queue->messages / step(hwm) + 1) * step(hwm);
+    return next <= queue->told + (hwm < queue->least ? hwm : queue->least);
 }
 
-/* As far as the mark may be lowered now; what it is: not at all. */
-static uint32_t lowest(struct sluice_source *source)
+/* What the mark may be now that is nearest to what is wanted. */
+static uint32_t nearest(struct sluice_source *source)
 {
     const struct sluice_source_queue *queue = &source->queue;
-    const uint64_t next = queue->messages * 2 + 1; /* its step is the next message */
-    if (queue->wanted == queue->hwm || is_safe(source, queue->wanted))
-        return queue->wanted;
-    return next < queue->hwm ? (uint32_t)next : queue->hwm;
+    uint32_t hwm = queue->wanted;
+    if (hwm == queue->hwm)
+        return hwm;
+    if (hwm > queue->hwm)
+        return source->head.kind == SLUICE_MESSAGE_IMAGE && is_safe(queue, hwm) &&
+                       has_one_pipe(source)
+                   ? hwm
+                   : queue->hwm;
+    if (!has_one_pipe(source)) {
+        const uint64_t first = queue->messages * 2 + 1; /* its step is the next message */
+        return first <= hwm ? hwm : first < queue->hwm ? (uint32_t)first : queue->hwm;
+    }
+    while (hwm < queue->hwm && !is_safe(queue, hwm))
+        hwm++;
+    return hwm;
 }
 
 /* So large may images be that come now, by the message in hand; 0: it does not say. */
@@ -89,13 +97,19 @@ void sluice_source_bound_queue(struct sluice_source *source)
     struct sluice_source_queue *queue = &source->queue;
     const uint64_t budget = source->settings.receive_bytes, bytes = image_bytes(source);
     queue->messages++;
+    if (queue->messages % step(queue->hwm) == 0) {
+        queue->told = queue->messages;
+        queue->least = queue->hwm;
+    }
+    if (source->decode_status == SLUICE_OK && source->head.kind == SLUICE_MESSAGE_START)
+        queue->wanted = source->settings.receive_hwm;
     if (budget > 0 && bytes * queue->wanted > budget) {
         const uint64_t fit = budget / (bytes + bytes / 4); /* larger ones of the series will come */
         const uint32_t hwm =
             fit < HWM_LEAST + HWM_BESIDE ? HWM_LEAST : (uint32_t)(fit - HWM_BESIDE);
         queue->wanted = hwm < queue->wanted ? hwm : queue->wanted;
     }
-    const int hwm = (int)lowest(source);
+    const int hwm = (int)nearest(source);
     if ((uint32_t)hwm == queue->hwm ||
         zmq_setsockopt(source->socket, ZMQ_RCVHWM, &hwm, sizeof(hwm)) != 0)
         return;
@@ -104,8 +118,10 @@ void sluice_source_bound_queue(struct sluice_source *source)
                     "%zu bytes)",
                     hwm, source->head.kind == SLUICE_MESSAGE_START ? "a start" : "an image",
                     source->message.bytes);
-    queue->held_until = queue->messages + queue->hwm;
+    if (queue->held_until < queue->messages + queue->hwm)
+        queue->held_until = queue->messages + queue->hwm;
     queue->hwm = (uint32_t)hwm;
+    queue->least = queue->hwm < queue->least ? queue->hwm : queue->least;
 }
 
 uint64_t sluice_source_queued_max(const struct sluice_source *source)

@@ -203,7 +203,7 @@ static enum sluice_status open_socket(struct sluice_source *source, struct sluic
     if (source->socket == NULL)
         return sluice_error_set(error, SLUICE_SYSTEM, "no ZeroMQ socket: %s", zmq_strerror(errno));
     const int hwm = (int)settings->receive_hwm;
-    source->queue.hwm = source->queue.wanted = settings->receive_hwm;
+    source->queue.hwm = source->queue.wanted = source->queue.least = settings->receive_hwm;
     const int buffer = (int)settings->receive_buffer_bytes;
     const int linger = 0;
     const int64_t message_max = sluice_source_message_bytes_max(settings);
