@@ -26,7 +26,8 @@
  * reached lies before us in each) or stays, and it is not raised.
  *
  * It is raised again in a later series, whose start says nothing of large images, behind its first
- * ones, where the next multiple is near: at the latest half a mark of messages later. */
+ * ones, where the next multiple is near: at the latest half a mark of messages later.
+ * A protocol without starts never does so. */
 #include <zmq.h>
 
 #include "core/log.h"
