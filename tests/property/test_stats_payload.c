@@ -65,6 +65,8 @@ static uint64_t value_of(int kind, size_t i)
         return r >> 52;
     case 6: /* almost no data, and signs */
         return UINT64_MAX - (r % 5 == 0);
+    case 7: /* peaks whose upper planes repeat, all 1 */
+        return r % 61 == 0 ? UINT64_MAX << (4 + (r >> 40) % 8) : few;
     default:
         return r;
     }
@@ -74,7 +76,7 @@ static void make_image(struct image *image)
 {
     static const enum sluice_dtype types[] = {SLUICE_U8,  SLUICE_U16, SLUICE_U32, SLUICE_U16,
                                               SLUICE_U32, SLUICE_I16, SLUICE_F32, SLUICE_U64};
-    int kind = (int)below(8);
+    int kind = (int)below(9);
 
     image->dtype = types[below(8)];
     image->element_bytes = sluice_dtype_bytes(image->dtype);
@@ -175,6 +177,9 @@ static void judge(struct image *image, struct sluice_stats_scratch *scratch, boo
 {
     static uint64_t bins[BINS_MAX], pixel_bins[BINS_MAX];
     int64_t limit = (int64_t)(below(2) ? below(20) : next_random() >> below(63) >> 1);
+    if (below(4) == 0) /* just what a peak has */
+        limit =
+            (int64_t)(UINT64_MAX >> (64 - 8 * image->element_bytes) & UINT64_MAX << (4 + below(8)));
     struct sluice_histogram_counts histogram = {bins, (uint32_t)below(BINS_MAX - 1) + 2, 0};
     struct sluice_histogram_counts of_pixels = {pixel_bins, histogram.bin_count, 0};
     struct sluice_stats_channel channel = {image->width,
