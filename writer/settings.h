@@ -72,6 +72,7 @@ struct sluice_writer_settings {
     int64_t flush_unread_ns; /* the same while no reader is known; 0: always flush_idle_ns */
     bool from_messages;      /* then they are also written from where they were received */
     enum sluice_io io;
+    bool direct_masters; /* SLUICE_IO_DIRECT: their arrays past the page cache too */
     enum sluice_index index;
     uint64_t index_page;        /* SLUICE_INDEX_OWN: most images of a page of it; 0: as by HDF5 */
     uint64_t live_memory_bytes; /* kept for live readers (SLUICE_IO_DIRECT), and a flush follows a

@@ -101,7 +101,7 @@ static enum sluice_status begin_channel(struct sluice_open_series *series,
         .mode = settings->mode,
         .group = settings->group,
         .sync = settings->durable != SLUICE_DURABLE_NONE,
-        .direct = settings->io == SLUICE_IO_DIRECT,
+        .direct = settings->io == SLUICE_IO_DIRECT && settings->direct_masters,
         .ours = &masters->ours[c],
     };
     return sluice_master_begin(&input, &masters->job, error);

@@ -11,6 +11,22 @@
 #include <hdf5.h>
 
 #include "harness.h"
+#include "writer/master/master.h"
+
+static bool direct; /* of the last masters that were begun */
+enum sluice_status __real_sluice_master_begin(const struct sluice_master_input *input,
+                                              struct sluice_master_job **job,
+                                              struct sluice_error *error);
+enum sluice_status __wrap_sluice_master_begin(const struct sluice_master_input *input,
+                                              struct sluice_master_job **job,
+                                              struct sluice_error *error);
+enum sluice_status __wrap_sluice_master_begin(const struct sluice_master_input *input,
+                                              struct sluice_master_job **job,
+                                              struct sluice_error *error)
+{
+    direct = input->direct;
+    return __real_sluice_master_begin(input, job, error);
+}
 
 static void touch(const struct harness *h, const char *name)
 {
@@ -296,6 +312,23 @@ static void an_open_series_is_closed_when_the_writer_goes(void **state)
     harness_free(h);
 }
 
+static void masters_go_past_the_page_cache_when_a_key_says_so(void **state)
+{
+    (void)state;
+    for (int on = 0; on <= 1; on++) {
+        struct harness *h = harness_new();
+        const bool past = h->settings.io == SLUICE_IO_DIRECT && on;
+        h->settings.direct_masters = on;
+        harness_start(h);
+        harness_open(h, 1);
+        harness_image(h, 0);
+        direct = !past;
+        harness_close(h);
+        assert_int_equal(direct, past);
+        harness_free(h);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -309,6 +342,7 @@ int main(void)
         cmocka_unit_test(masters_come_with_the_first_file_and_at_roll_over),
         cmocka_unit_test(a_late_start_begins_the_masters_anew),
         cmocka_unit_test(a_series_that_ends_at_once_has_its_masters_once),
+        cmocka_unit_test(masters_go_past_the_page_cache_when_a_key_says_so),
         cmocka_unit_test(too_little_space_is_said_before_the_first_image),
         cmocka_unit_test(a_name_that_cannot_be_made_still_saves_the_images),
         cmocka_unit_test(an_open_series_is_closed_when_the_writer_goes),
