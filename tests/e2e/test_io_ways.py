@@ -70,7 +70,9 @@ class IoWays(e2e.Case):
             series.append(ingest.summaries[-1]["io"])
             self.assertEqual(sum(series[-1][f"{way}_bytes"] for way in WAYS), BYTES)
             self.assertLessEqual(series[-1]["spilled_bytes"], series[-1]["spilled_pieces"] << 20)
-            self.assertGreaterEqual(series[-1]["spilled_bytes"], series[-1]["spilled_pieces"])
+            # Pieces are full but for gaps between images and what a flush finds in the last one.
+            self.assertGreaterEqual(series[-1]["spilled_bytes"],
+                                    (series[-1]["spilled_pieces"] - 1) << 19)
         totals = {key: sum(io[key] for io in series) for key in series[0]}
         status = client.wait_status(lambda s: (s["last_series"] or {}).get("io") == series[-1])
         self.assertEqual(status["io"], {f"{way}_bytes": totals[f"{way}_bytes"] for way in WAYS})
